@@ -1,0 +1,99 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	"regexp"
+
+	"yett/internal/source"
+)
+
+// A Shape is what a schema declares at one place of a document: the union over all that applies there through $ref,
+// allOf, anyOf, oneOf and if. Where several say different things about a value, the strictest wins. A nil Shape is a
+// place of which nothing is said. Shapes do not change and are shared: a recursive schema has a recursive shape.
+type Shape struct {
+	node  *source.Node // of one of the schemas
+	types Types
+	open  bool
+
+	readOnly, writeOnly, sensitive bool
+
+	members   map[string]*Shape
+	patterns  []*regexp.Regexp
+	patterned *Shape // members whose names match one of patterns
+	rest      *Shape // members that are not declared, where the place is open
+	prefix    []*Shape
+	items     *Shape // after prefix
+}
+
+// Shape returns what s declares. It is nil for schemas that Compile has not returned itself.
+func (s *Schema) Shape() *Shape {
+	if s.root == nil {
+		return nil
+	}
+	return s.root.shape
+}
+
+// Types returns which types a value may have: what each of allOf and one of anyOf or oneOf admits.
+func (p *Shape) Types() Types {
+	if p == nil {
+		return AnyType
+	}
+	return p.types
+}
+
+// Open reports whether members that are not declared are welcome.
+func (p *Shape) Open() bool { return p == nil || p.open }
+
+// Member returns the shape of the member name, nil where nothing is said of it.
+func (p *Shape) Member(name string) *Shape { return p.lookup([]byte(name)) }
+
+// Members returns how many members are declared by name.
+func (p *Shape) Members() int {
+	if p == nil {
+		return 0
+	}
+	return len(p.members)
+}
+
+// Item returns the shape of the i-th item, nil where nothing is said of it.
+func (p *Shape) Item(i int) *Shape {
+	switch {
+	case p == nil:
+		return nil
+	case i < len(p.prefix):
+		return p.prefix[i]
+	}
+	return p.items
+}
+
+// ReadOnly reports whether the value must not be in a request.
+func (p *Shape) ReadOnly() bool { return p != nil && p.readOnly }
+
+// WriteOnly reports whether the value must not be in an answer.
+func (p *Shape) WriteOnly() bool { return p != nil && p.writeOnly }
+
+// Sensitive reports whether the value must not be logged or repeated: it is write-only or a password.
+func (p *Shape) Sensitive() bool { return p != nil && p.sensitive }
+
+func (p *Shape) lookup(name []byte) *Shape {
+	if p == nil {
+		return nil
+	}
+	c, _ := p.find(name)
+	return c
+}
+
+// find returns the shape of a member and whether it is declared.
+func (p *Shape) find(name []byte) (*Shape, bool) {
+	if c, ok := p.members[string(name)]; ok {
+		return c, true
+	}
+	for _, re := range p.patterns {
+		if re.Match(name) {
+			return p.patterned, true
+		}
+	}
+	return p.rest, false
+}

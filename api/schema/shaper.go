@@ -1,0 +1,347 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"yett/internal/source"
+)
+
+// maxShapes is how many places the shapes of one description may have. A place is a set of schemas; of n schemas there
+// are 2ⁿ sets, of which descriptions in use have about n.
+const maxShapes = 1_000_000
+
+// An entry is a schema that applies at a place, for certain or in one of several alternatives.
+type entry struct {
+	schema *Schema
+	alt    bool
+}
+
+// A shaper makes the shapes of one description, each place once.
+type shaper struct {
+	made     map[string]*Shape
+	ids      map[*Schema]uint64
+	declares map[*Schema]declares
+	types    map[*Schema]Types
+	queue    []unshaped
+}
+
+// unshaped is a place that is still empty.
+type unshaped struct {
+	shape   *Shape
+	entries []entry
+}
+
+// declares is what one schema says about names.
+type declares struct {
+	lists bool // names properties or patterns, or closes the object
+	open  bool // says that others are welcome
+}
+
+func (b *shaper) of(s *Schema) (*Shape, error) {
+	p := b.place([]entry{{s, false}})
+	for len(b.queue) > 0 {
+		last := len(b.queue) - 1
+		u := b.queue[last]
+		b.queue = b.queue[:last]
+		b.fill(u.shape, u.entries)
+		if len(b.made) > maxShapes {
+			b.queue = nil
+			return nil, source.Errorf(s.node, "the schemas overlap in more than %d ways", maxShapes)
+		}
+	}
+	return p, nil
+}
+
+// place returns the place where entries apply, nil if none does.
+func (b *shaper) place(entries []entry) *Shape {
+	if len(entries) == 0 {
+		return nil
+	}
+	key := b.key(entries)
+	if p := b.made[key]; p != nil {
+		return p
+	}
+	p := &Shape{node: entries[0].schema.node}
+	b.made[key] = p
+	b.queue = append(b.queue, unshaped{p, entries})
+	return p
+}
+
+func (b *shaper) key(entries []entry) string {
+	ids := make([]uint64, 0, 4)
+	for _, e := range entries {
+		id, ok := b.ids[e.schema]
+		if !ok {
+			id = uint64(len(b.ids))
+			b.ids[e.schema] = id
+		}
+		id *= 2
+		if e.alt {
+			id++
+		}
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	var key []byte
+	for _, id := range ids {
+		key = binary.AppendUvarint(key, id)
+	}
+	return string(key)
+}
+
+func (b *shaper) fill(p *Shape, entries []entry) {
+	var certain, alternatives []*Schema
+	for _, e := range entries {
+		if e.alt {
+			alternatives = append(alternatives, e.schema)
+		} else {
+			certain = append(certain, e.schema)
+		}
+	}
+	d := b.combine(declares{}, certain, alternatives, nil)
+	p.open = d.open || !d.lists
+	if p.types = b.combineTypes(AnyType, certain, alternatives); p.types == 0 {
+		// No type fits all: say what fits any, and leave it to the check to refuse.
+		for _, e := range entries {
+			p.types |= b.typesOf(e.schema)
+		}
+	}
+	all := closure(entries)
+	for _, e := range all {
+		s := e.schema
+		p.readOnly = p.readOnly || s.readOnly
+		p.writeOnly = p.writeOnly || s.writeOnly
+		p.sensitive = p.sensitive || s.writeOnly || s.password
+	}
+	b.fillObject(p, all)
+	b.fillArray(p, all)
+}
+
+// closure returns the entries and all that apply to the same value because of them. Schemas have no loops here:
+// Compile refuses them.
+func closure(entries []entry) []entry {
+	all := slices.Clone(entries)
+	seen := map[entry]bool{}
+	for _, e := range all {
+		seen[e] = true
+	}
+	add := func(s *Schema, alt bool) {
+		if e := (entry{s, alt}); s != nil && !seen[e] {
+			seen[e] = true
+			all = append(all, e)
+		}
+	}
+	for i := 0; i < len(all); i++ {
+		s, alt := all[i].schema, all[i].alt
+		add(s.ref, alt)
+		for _, t := range s.allOf {
+			add(t, alt)
+		}
+		for _, list := range [][]*Schema{s.anyOf, s.oneOf, s.conditional()} {
+			for _, t := range list {
+				add(t, true)
+			}
+		}
+	}
+	return all
+}
+
+// conditional returns the schemas that apply under conditions. They declare, but do not open by saying nothing.
+func (s *Schema) conditional() (list []*Schema) {
+	if s.cond != nil {
+		list = append(list, s.cond.when)
+		if s.cond.then != nil {
+			list = append(list, s.cond.then)
+		}
+		if s.cond.otherwise != nil {
+			list = append(list, s.cond.otherwise)
+		}
+	}
+	if s.object != nil {
+		for _, d := range s.object.dependent {
+			if d.schema != nil {
+				list = append(list, d.schema)
+			}
+		}
+	}
+	return list
+}
+
+func (b *shaper) declaresOf(s *Schema) declares {
+	if d, ok := b.declares[s]; ok {
+		return d
+	}
+	var own declares
+	if s.foreign != nil {
+		own.open = true // what it declares is not known here
+	}
+	if o := s.object; o != nil {
+		own.lists = len(o.patterns) > 0 || slices.ContainsFunc(o.schemas, func(t *Schema) bool { return t != nil })
+		for _, more := range []*Schema{o.additional, o.unevaluated} {
+			if more != nil {
+				own.lists = own.lists || more.never
+				own.open = own.open || !more.never
+			}
+		}
+	}
+	certain := s.allOf
+	if s.ref != nil {
+		certain = append([]*Schema{s.ref}, certain...)
+	}
+	d := b.combine(own, certain, append(s.anyOf[:len(s.anyOf):len(s.anyOf)], s.oneOf...), s.conditional())
+	b.declares[s] = d
+	return d
+}
+
+// combine is the union. An alternative that admits objects and says nothing about names opens the place, unless what
+// applies for certain lists names: then it only adds a condition, as in anyOf: [{required: [a]}, {required: [b]}].
+func (b *shaper) combine(d declares, certain, alternatives, conditional []*Schema) declares {
+	for _, s := range certain {
+		c := b.declaresOf(s)
+		d.lists, d.open = d.lists || c.lists, d.open || c.open
+	}
+	certainly, silent := d.lists, false
+	for _, s := range alternatives {
+		c := b.declaresOf(s)
+		d.lists, d.open = d.lists || c.lists, d.open || c.open
+		silent = silent || !c.lists && b.typesOf(s).Has(Object)
+	}
+	d.open = d.open || silent && !certainly
+	for _, s := range conditional {
+		c := b.declaresOf(s)
+		d.lists, d.open = d.lists || c.lists, d.open || c.open
+	}
+	return d
+}
+
+func (b *shaper) typesOf(s *Schema) Types {
+	if t, ok := b.types[s]; ok {
+		return t
+	}
+	t := AnyType
+	if s.types != 0 {
+		t = s.types
+	}
+	if s.enum != nil {
+		t &= s.enum.types()
+	}
+	if s.never {
+		t = 0
+	}
+	certain := s.allOf
+	if s.ref != nil {
+		certain = append([]*Schema{s.ref}, certain...)
+	}
+	t = b.combineTypes(t, certain, s.anyOf)
+	t = b.combineTypes(t, nil, s.oneOf)
+	b.types[s] = t
+	return t
+}
+
+func (b *shaper) combineTypes(t Types, certain, alternatives []*Schema) Types {
+	for _, s := range certain {
+		t &= b.typesOf(s)
+	}
+	if len(alternatives) == 0 {
+		return t
+	}
+	any := Types(0)
+	for _, s := range alternatives {
+		any |= b.typesOf(s)
+	}
+	return t & any
+}
+
+func (b *shaper) fillObject(p *Shape, all []entry) {
+	var patterned, rest []entry
+	for _, e := range all {
+		o := e.schema.object
+		if o == nil {
+			continue
+		}
+		for i, name := range o.names {
+			if _, ok := p.members[name]; !ok && o.schemas[i] != nil {
+				if p.members == nil {
+					p.members = map[string]*Shape{}
+				}
+				p.members[name] = b.place(about(name, all))
+			}
+		}
+		for _, r := range o.patterns {
+			p.patterns = append(p.patterns, r.re)
+			patterned = append(patterned, entry{r.schema, true})
+		}
+		rest = appendRest(rest, e)
+	}
+	p.patterned = b.place(patterned)
+	p.rest = b.place(rest)
+}
+
+// about returns what applies to the member name.
+func about(name string, all []entry) (entries []entry) {
+	for _, e := range all {
+		o := e.schema.object
+		if o == nil {
+			continue
+		}
+		known := false
+		if i, ok := o.index[name]; ok && o.schemas[i] != nil {
+			known = true
+			entries = append(entries, entry{o.schemas[i], e.alt})
+		}
+		for _, r := range o.patterns {
+			if r.re.MatchString(name) {
+				known = true
+				entries = append(entries, entry{r.schema, e.alt})
+			}
+		}
+		if !known {
+			entries = appendRest(entries, e)
+		}
+	}
+	return entries
+}
+
+// appendRest appends what e says of members that it does not name.
+func appendRest(entries []entry, e entry) []entry {
+	o := e.schema.object
+	for _, more := range []*Schema{o.additional, o.unevaluated} {
+		if more != nil && !more.never {
+			entries = append(entries, entry{more, e.alt})
+		}
+	}
+	return entries
+}
+
+func (b *shaper) fillArray(p *Shape, all []entry) {
+	longest := 0
+	for _, e := range all {
+		if a := e.schema.array; a != nil {
+			longest = max(longest, len(a.prefix))
+		}
+	}
+	at := func(i int) (entries []entry) {
+		for _, e := range all {
+			a := e.schema.array
+			switch {
+			case a == nil:
+			case i < len(a.prefix):
+				entries = append(entries, entry{a.prefix[i], e.alt})
+			case a.items != nil:
+				entries = append(entries, entry{a.items, e.alt})
+			case a.unevaluated != nil:
+				entries = append(entries, entry{a.unevaluated, e.alt})
+			}
+		}
+		return entries
+	}
+	for i := range longest {
+		p.prefix = append(p.prefix, b.place(at(i)))
+	}
+	p.items = b.place(at(longest))
+}

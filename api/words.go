@@ -1,0 +1,103 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"slices"
+	"strings"
+
+	"yett/internal/source"
+)
+
+// knownWords are yett's own words in a description. Those of operations are read here; the others belong to the
+// practices that read them from the nodes of schemas.
+var knownWords = []string{
+	"x-yett-public", "x-yett-scopes", "x-yett-websocket", // of operations
+	"x-yett-visible", "x-yett-mask", "x-yett-contains", "x-yett-encrypt", "x-yett-encrypt-bind", "x-yett-equals-claim",
+	"x-yett-webhook", "x-yett-deprecated", "x-yett-sunset",
+}
+
+var operationWords = knownWords[:3]
+
+// word is the value of one of yett's words, which counts as read.
+func (l *loader) word(n *source.Node, word string) *source.Node {
+	if k := n.Key(word); k != nil {
+		l.read[k] = true
+	}
+	return n.Get(word)
+}
+
+// words looks through every file for words of yett's that are unknown, or that stand where nothing reads them. A
+// misspelt x-yett-public must not pass as an extension that nobody knows.
+func (l *loader) words() {
+	for f := range l.files {
+		l.wordsBelow(f.Root)
+	}
+}
+
+func (l *loader) wordsBelow(n *source.Node) {
+	for i, item := range n.Items {
+		if n.Kind == source.Mapping {
+			if k := n.Keys[i]; strings.HasPrefix(strings.ToLower(k.Text), "x-yett") {
+				l.checkWord(k)
+			}
+		}
+		if item.Kind >= source.Sequence {
+			l.wordsBelow(item)
+		}
+	}
+}
+
+func (l *loader) checkWord(k *source.Node) {
+	switch {
+	case !slices.Contains(knownWords, k.Text):
+		hint := "known are " + strings.Join(knownWords, ", ")
+		if near := nearest(k.Text, knownWords); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		l.fail(k, hint, "unknown word %s", k.Text)
+	case slices.Contains(operationWords, k.Text) && !l.read[k]:
+		l.fail(k, "put it into an operation", "%s has no effect here", k.Text)
+	}
+}
+
+// nearest is the known word that a misspelt one is closest to, "" if none is close.
+func nearest(word string, known []string) string {
+	best, least := "", max(2, len(word)/4)+1
+	for _, k := range known {
+		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < least {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+// distance counts the insertions, deletions and replacements that make a out of b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}
+
+func keysOf[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,202 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package exchange
+
+import (
+	"io"
+	"strings"
+	"time"
+
+	"yett/problem"
+)
+
+// Answer is what goes back to the client.
+type Answer struct {
+	Status int
+	Header Header
+	Length int64 // of the body in bytes; -1 unknown
+
+	body     io.ReadCloser
+	tunnel   io.ReadWriteCloser
+	protocol string
+	filters  []Filter
+	upstream time.Duration
+	sent     int64
+	aborted  bool
+}
+
+// A Filter looks at the body of an answer on its way out, piece by piece.
+type Filter interface {
+	// Filter appends to dst what may leave now, of chunk and of what it kept back; last says that no more follows.
+	// It may keep back what it cannot judge yet, but nothing when flush is set, unless it must. An error before the
+	// first byte has left becomes the answer; later it breaks the connection.
+	Filter(dst, chunk []byte, flush, last bool) ([]byte, error)
+	// Resizes reports whether the length may change. If so the declared length is not passed on.
+	Resizes() bool
+}
+
+// AddFilter puts f behind the filters already there. It is for Response steps; every exchange needs a Filter of its own.
+func (a *Answer) AddFilter(f Filter) { a.filters = append(a.filters, f) }
+
+// SetBody gives the answer the upstream's body. Whoever serves the exchange closes it.
+func (a *Answer) SetBody(body io.ReadCloser) { a.body = body }
+
+// Body returns the body as it comes from the upstream, nil if there is none. A Response step that replaces it (to
+// decompress, for instance) calls SetBody with a reader around it.
+func (a *Answer) Body() io.ReadCloser { return a.body }
+
+// SetTunnel makes the answer a 101: after the head both sides speak protocol over rwc.
+func (a *Answer) SetTunnel(rwc io.ReadWriteCloser, protocol string) {
+	a.tunnel, a.protocol = rwc, protocol
+}
+
+// Streams reports whether the answer is made of pieces that the client waits for: server-sent events, record streams,
+// plain text of unknown length. Such an answer is not held back.
+func (a *Answer) Streams() bool {
+	t, _, _ := strings.Cut(a.Header.Get("Content-Type"), ";")
+	switch t = strings.ToLower(strings.TrimSpace(t)); t {
+	case "text/event-stream", "application/x-ndjson", "application/ndjson", "application/jsonl",
+		"application/json-seq", "multipart/x-mixed-replace":
+		return true
+	case "text/plain":
+		return a.Length < 0
+	}
+	return false
+}
+
+// maxHeld is how much of a filtered answer is held back, so that a filter's refusal is still a clean answer.
+const maxHeld = 64 << 10
+
+// A pass is the one way of a body to the client.
+type pass struct {
+	held      []byte
+	scratch   []byte
+	committed bool
+	streams   bool
+}
+
+func (p *pass) reusable() []byte {
+	if cap(p.held) > 2*maxHeld {
+		return nil
+	}
+	return p.held[:0]
+}
+
+// begin decides how the answer leaves. Response steps have run.
+func (x *Exchange) begin() error {
+	x.passing.streams = x.Answer.Streams()
+	if len(x.Answer.filters) == 0 || x.passing.streams {
+		return x.commit(x.length())
+	}
+	return nil
+}
+
+// length returns the length that may be told before the body is known.
+func (x *Exchange) length() int64 {
+	for _, f := range x.Answer.filters {
+		if f.Resizes() {
+			return -1
+		}
+	}
+	return x.Answer.Length
+}
+
+// commit sends the head. From here on a failure breaks the connection.
+func (x *Exchange) commit(length int64) error {
+	x.passing.committed = true
+	return x.eng.writeHead(x.Answer.Status, &x.Answer.Header, length)
+}
+
+// push takes the next piece of the body.
+func (x *Exchange) push(chunk []byte, flush, last bool) error {
+	p := &x.passing
+	if len(x.Answer.filters) == 0 {
+		if len(chunk) == 0 {
+			return nil
+		}
+		return x.send(chunk)
+	}
+	out := chunk
+	for i, f := range x.Answer.filters {
+		var dst []byte
+		if i == len(x.Answer.filters)-1 {
+			dst = p.held
+		} else {
+			dst = nil // only with two filters, which no operation has without a stream of its own
+		}
+		next, err := f.Filter(dst, out, flush || p.streams, last)
+		if err != nil {
+			return err
+		}
+		out = next
+	}
+	p.held = out
+	if !p.committed {
+		if !last && len(p.held) < maxHeld && !flush {
+			return nil
+		}
+		length := x.length()
+		if last {
+			length = int64(len(p.held)) // all of it was held: the length is known
+		}
+		if err := x.commit(length); err != nil {
+			return err
+		}
+	}
+	if len(p.held) == 0 {
+		return nil
+	}
+	err := x.send(p.held)
+	p.held = p.held[:0]
+	return err
+}
+
+func (x *Exchange) send(b []byte) error {
+	n, err := x.eng.write(b)
+	x.Answer.sent += int64(n)
+	return err
+}
+
+// forward moves the upstream's body through the pass.
+func (x *Exchange) forward() error {
+	if err := x.begin(); err != nil {
+		return ClientGone(err)
+	}
+	a := &x.Answer
+	if a.body == nil || bodiless(x.Request.Method, a.Status) {
+		if !x.passing.committed {
+			return ClientGone(x.commit(x.length()))
+		}
+		return nil
+	}
+	buf := copyBuffers.Get().(*[copyBuffer]byte)
+	defer copyBuffers.Put(buf)
+	flush := x.passing.streams || a.Length < 0
+	for {
+		n, rerr := a.body.Read(buf[:])
+		last := rerr == io.EOF
+		if n > 0 || last {
+			if err := x.push(buf[:n], x.passing.streams, last); err != nil {
+				return err
+			}
+			if flush && n > 0 && x.passing.committed {
+				if err := x.eng.flush(); err != nil {
+					return ClientGone(err)
+				}
+			}
+		}
+		if last {
+			return nil
+		}
+		if rerr != nil {
+			return &problem.Error{Status: 502, Code: "upstream_broke_off",
+				Detail: "The service behind this gateway broke off its answer.", Cause: rerr}
+		}
+	}
+}
+
+// bodiless reports whether an answer has no body whatever its header says (RFC 9110 section 6.4.1).
+func bodiless(method string, status int) bool {
+	return method == "HEAD" || status == 204 || status == 304 || status < 200
+}

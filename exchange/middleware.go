@@ -1,0 +1,233 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package exchange
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+)
+
+type contextKey struct{}
+
+// From returns the exchange of a request that came through a Handler, for next and only while it serves.
+func From(ctx context.Context) (*Exchange, bool) {
+	x, ok := ctx.Value(contextKey{}).(*Exchange)
+	return x, ok
+}
+
+// Middleware runs steps before next: one practice alone, in any net/http program.
+func Middleware(next http.Handler, steps ...Step) http.Handler {
+	c := &Chain{}
+	for _, s := range steps {
+		c.Request = append(c.Request, Link{Step: s})
+	}
+	return c.Handler(next)
+}
+
+// Handler runs c around next, answers included. Handlers may be stacked: the inner ones share the exchange of the
+// outermost, so callers, bodies and decisions are common to all. Paths with more than one reading are refused unless
+// c.Allow names them.
+func (c *Chain) Handler(next http.Handler) http.Handler {
+	outer := *c
+	outer.Upstream = handlerUpstream{next}
+	s := &Server{Route: func(*Exchange) (*Chain, error) { return &outer, nil }}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x, ok := From(r.Context())
+		if !ok {
+			s.ServeHTTP(w, r)
+			return
+		}
+		hw, ok := w.(*handlerWriter)
+		if !ok {
+			http.Error(w, "a handler between two practices hides their ResponseWriter", http.StatusInternalServerError)
+			return
+		}
+		x.nested = append(x.nested, c)
+		if err := x.run(c.Request); err != nil {
+			hw.fail(err)
+			return
+		}
+		next.ServeHTTP(w, forHandler(r, x))
+	})
+}
+
+// Around returns s with next as the upstream of every request: for programs that need Edge steps or records.
+func (s *Server) Around(next http.Handler) http.Handler {
+	out := *s
+	chain := &Chain{Upstream: handlerUpstream{next}}
+	out.Route = func(*Exchange) (*Chain, error) { return chain, nil }
+	return &out
+}
+
+// handlerUpstream lets an http.Handler give the answer. The handler pushes it through the same pass as any other.
+type handlerUpstream struct{ next http.Handler }
+
+// Do runs the handler. By the time it returns, the answer has been judged and sent.
+func (u handlerUpstream) Do(x *Exchange) error {
+	e, ok := x.eng.(*netHTTP)
+	if !ok {
+		return internal(errors.New("handlers need net/http below"))
+	}
+	w := &handlerWriter{x: x, header: make(http.Header)}
+	u.next.ServeHTTP(w, forHandler(e.r.WithContext(context.WithValue(e.r.Context(), contextKey{}, x)), x))
+	if err := w.end(); err != nil {
+		return err
+	}
+	return errAnswered
+}
+
+// errAnswered ends the run of an exchange whose answer was pushed by a handler.
+var errAnswered = errors.New("answered by the handler")
+
+// forHandler is r as the exchange has it now: header and body as they were judged.
+func forHandler(r *http.Request, x *Exchange) *http.Request {
+	out := r.Clone(r.Context())
+	h := make(http.Header, x.Request.Header.Len())
+	for _, f := range x.Request.Header.All() {
+		h.Add(f.Name, f.Value)
+	}
+	if x.Request.Upgrade != "" {
+		h.Set("Connection", "Upgrade")
+		h.Set("Upgrade", x.Request.Upgrade)
+	}
+	out.Header = h
+	b := &x.Request.Body
+	if b.state == buffered && b.src != nil {
+		out.Body = io.NopCloser(bytes.NewReader(b.buf))
+		out.ContentLength = int64(len(b.buf))
+	} else if b.src != nil {
+		out.Body = struct {
+			io.Reader
+			io.Closer
+		}{&countingReader{b}, b.src}
+	}
+	return out
+}
+
+// countingReader streams an unread body to a handler within its limit.
+type countingReader struct{ b *Body }
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.b.src.Read(p)
+	if c.b.n.Add(int64(n)) > c.b.Limit {
+		return 0, c.b.tooLarge()
+	}
+	return n, err
+}
+
+// handlerWriter is the ResponseWriter of a handler behind practices. It has no Unwrap and no ReadFrom: both are ways
+// round the pass.
+type handlerWriter struct {
+	x      *Exchange
+	header http.Header
+	wrote  bool
+	err    error
+}
+
+func (w *handlerWriter) Header() http.Header { return w.header }
+
+func (w *handlerWriter) WriteHeader(status int) {
+	if w.wrote || status < 200 {
+		return
+	}
+	w.wrote = true
+	a := &w.x.Answer
+	a.Status, a.Length = status, -1
+	for name, values := range w.header {
+		if strings.EqualFold(name, "Content-Length") && len(values) == 1 {
+			if n, err := parseLength(values[0]); err == nil {
+				a.Length = n
+			}
+		}
+		if framing(name) {
+			continue
+		}
+		for _, v := range values {
+			if ValidName(name) && ValidValue(v) {
+				a.Header.Add(name, v)
+			}
+		}
+	}
+	if a.Header.Get("Content-Type") == "" && !bodiless(w.x.Request.Method, status) {
+		a.Header.Set("Content-Type", "application/octet-stream")
+	}
+	if w.err = w.x.responses(); w.err == nil {
+		w.x.headers(w.x.chain.Header)
+		w.err = w.x.begin()
+	}
+}
+
+func (w *handlerWriter) Write(p []byte) (int, error) {
+	if !w.wrote {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.err == nil && !bodiless(w.x.Request.Method, w.x.Answer.Status) {
+		w.err = w.x.push(p, false, false)
+	}
+	if w.err != nil {
+		return 0, w.err
+	}
+	return len(p), nil
+}
+
+// FlushError sends what may leave, for http.ResponseController.
+func (w *handlerWriter) FlushError() error {
+	if !w.wrote {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.err == nil {
+		w.err = w.x.push(nil, true, false)
+	}
+	if w.err == nil {
+		w.err = w.x.eng.flush()
+	}
+	return w.err
+}
+
+// Flush is FlushError for handlers that ask for an http.Flusher.
+func (w *handlerWriter) Flush() { _ = w.FlushError() } // the error stays and is answered when the handler ends
+
+func (w *handlerWriter) fail(err error) {
+	w.wrote, w.err = true, err
+}
+
+func (w *handlerWriter) end() error {
+	if !w.wrote {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.err != nil {
+		return w.err
+	}
+	if bodiless(w.x.Request.Method, w.x.Answer.Status) {
+		if w.x.passing.committed {
+			return nil
+		}
+		return ClientGone(w.x.commit(w.x.length()))
+	}
+	if err := w.x.push(nil, false, true); err != nil {
+		return err
+	}
+	if !w.x.passing.committed {
+		return ClientGone(w.x.commit(w.x.length()))
+	}
+	return nil
+}
+
+func parseLength(s string) (int64, error) {
+	var n int64
+	if s == "" || len(s) > 18 {
+		return 0, errors.New("not a length")
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, errors.New("not a length")
+		}
+		n = n*10 + int64(s[i]-'0')
+	}
+	return n, nil
+}

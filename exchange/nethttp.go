@@ -1,0 +1,201 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package exchange
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"yett/api"
+	"yett/problem"
+)
+
+// ServeHTTP runs one exchange over net/http.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e := &netHTTP{w: w, r: r}
+	x := open(e, time.Now())
+	err := x.read(r)
+	if s.Opened != nil {
+		if oerr := s.Opened(x, r); oerr != nil {
+			err = oerr
+		}
+	}
+	s.serve(x, err)
+	if e.aborted {
+		// Last of all, so that nothing deferred is skipped: net/http breaks the connection or resets the stream.
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// singletons are fields that mean something else to the next reader when they come twice.
+var singletons = []string{"Authorization", "Content-Type", "Content-Encoding", "Content-Range", "Origin", "Range", "If-Range"}
+
+// rewriters are fields with which frameworks let a request say that it is another one.
+var rewriters = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url"}
+
+// read fills the canonical request from what net/http parsed.
+func (x *Exchange) read(r *http.Request) error {
+	x.Proto, x.TLS = r.Proto, r.TLS
+	if p, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		x.Peer = p
+	}
+	req := &x.Request
+	req.Method = r.Method
+	req.Scheme = "http"
+	if r.TLS != nil {
+		req.Scheme = "https"
+	}
+	req.Host, req.Port = splitHost(r.Host)
+	x.readHeader(r)
+	x.trace()
+	req.Body.Length = r.ContentLength
+	if r.Body != nil && r.Body != http.NoBody {
+		req.Body.src = r.Body
+	}
+	target := r.RequestURI
+	if !strings.HasPrefix(target, "/") {
+		if target == "*" && r.Method == http.MethodOptions {
+			req.Path = "*"
+			return nil
+		}
+		if _, rest, ok := strings.Cut(target, "://"); ok {
+			if i := strings.IndexAny(rest, "/?"); i < 0 {
+				target = "/"
+			} else if target = rest[i:]; target[0] == '?' {
+				target = "/" + target
+			}
+		}
+	}
+	var err error
+	req.Path, req.Query, req.Ambiguity, err = api.Canonical(target)
+	if err != nil {
+		return &problem.Error{Status: http.StatusBadRequest, Code: "path_unreadable", Detail: "The path cannot be read.", Cause: err}
+	}
+	for _, name := range singletons {
+		if req.Header.Count(name) > 1 {
+			return &problem.Error{Status: http.StatusBadRequest, Code: "repeated_field",
+				Detail: "The field " + name + " may come only once."}
+		}
+	}
+	for _, name := range rewriters {
+		if _, ok := req.Header.Lookup(name); ok {
+			return &problem.Error{Status: http.StatusBadRequest, Code: "rewriting_field",
+				Detail: "The field " + name + " is not accepted: a request is what its first line says."}
+		}
+	}
+	return nil
+}
+
+// readHeader copies the fields that are the practices' business. Hop-by-hop fields stay behind (RFC 9110 section 7.6.1),
+// and so does every X-Yett field: only we speak to the upstream in that name.
+func (x *Exchange) readHeader(r *http.Request) {
+	h := &x.Request.Header
+	named := r.Header["Connection"]
+	for name, values := range r.Header {
+		if framing(name) || strings.HasPrefix(name, "X-Yett-") || len(named) > 0 && connectionNames(named, name) {
+			continue
+		}
+		for _, v := range values {
+			h.fields = append(h.fields, Field{name, v})
+		}
+	}
+	if len(named) > 0 && connectionNames(named, "Upgrade") {
+		x.Request.Upgrade = strings.ToLower(r.Header.Get("Upgrade"))
+	}
+}
+
+// connectionNames reports whether a Connection field declares name to be hop-by-hop. Fields that no sender may declare
+// so (RFC 9110 section 7.6.1 leaves that to us) stay, or a client could strip what we judged by.
+func connectionNames(connection []string, name string) bool {
+	switch name {
+	case "Authorization", "Cookie", "Content-Type", "Content-Encoding", "Origin", "X-Api-Key":
+		return false
+	}
+	for _, v := range connection {
+		for token := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(token), name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// splitHost separates the port without allocating. IPv6 literals keep their brackets.
+func splitHost(h string) (host, port string) {
+	i := strings.LastIndexByte(h, ':')
+	if i < 0 || strings.IndexByte(h[i:], ']') >= 0 {
+		return h, ""
+	}
+	return h[:i], h[i+1:]
+}
+
+// netHTTP is the engine over net/http's server.
+type netHTTP struct {
+	w       http.ResponseWriter
+	r       *http.Request
+	aborted bool
+}
+
+func (e *netHTTP) context() context.Context { return e.r.Context() }
+
+func (e *netHTTP) writeHead(status int, h *Header, length int64) error {
+	out := e.w.Header()
+	for _, f := range h.fields {
+		k := http.CanonicalHeaderKey(f.Name)
+		out[k] = append(out[k], f.Value)
+	}
+	if length >= 0 && status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified {
+		out["Content-Length"] = []string{strconv.FormatInt(length, 10)}
+	}
+	if _, ok := out["Content-Type"]; !ok {
+		out["Content-Type"] = nil // net/http would guess one
+	}
+	e.w.WriteHeader(status)
+	return nil
+}
+
+func (e *netHTTP) write(b []byte) (int, error) { return e.w.Write(b) }
+
+func (e *netHTTP) flush() error { return http.NewResponseController(e.w).Flush() }
+
+func (e *netHTTP) abort() { e.aborted = true }
+
+func (e *netHTTP) hijack(h *Header, protocol string) (io.ReadWriteCloser, error) {
+	conn, rw, err := http.NewResponseController(e.w).Hijack()
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	head := append([]byte(nil), "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "...)
+	head = append(head, protocol...)
+	head = append(head, "\r\n"...)
+	for _, f := range h.fields {
+		head = append(append(append(append(head, f.Name...), ": "...), f.Value...), "\r\n"...)
+	}
+	head = append(head, "\r\n"...)
+	if _, err := conn.Write(head); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return &tunnelConn{Conn: conn, r: rw.Reader}, nil
+}
+
+// tunnelConn reads what net/http had already buffered before it reads the connection.
+type tunnelConn struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func (c *tunnelConn) Read(p []byte) (int, error) { return c.r.Read(p) }

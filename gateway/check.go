@@ -1,0 +1,86 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"yett/api"
+	"yett/config"
+	"yett/practice/validate"
+)
+
+// A Plan is what a configuration would do.
+type Plan struct {
+	APIs       []*api.API
+	Warnings   []api.Warning
+	Operations int
+	Loosened   int // practices that are off somewhere, each with its reason
+}
+
+// Check reads a configuration and its descriptions without starting or changing anything.
+func Check(file *config.File) (*Plan, error) {
+	if len(file.APIs) == 0 {
+		return nil, errNoAPI
+	}
+	g := &generation{file: file}
+	if err := g.load(); err != nil {
+		return nil, err
+	}
+	p := &Plan{APIs: g.apis, Warnings: g.warnings}
+	var all []error
+	off := func(s *config.Setting, err error) {
+		if err != nil {
+			all = append(all, err)
+		} else if s.Own && s.Off != "" {
+			p.Loosened++
+		}
+	}
+	for _, pr := range Practices() {
+		off(file.Gateway(pr))
+		for i, c := range file.APIs {
+			if _, err := newUpstream(c, g.apis[i], nil); err != nil && pr == Practices()[0] {
+				all = append(all, err)
+			}
+			off(file.ForAPI(c, pr))
+			for _, id := range c.OperationIDs() {
+				off(file.ForOperation(c, id, pr))
+			}
+		}
+	}
+	for i, a := range g.apis {
+		p.Operations += len(a.Operations)
+		for _, id := range file.APIs[i].OperationIDs() {
+			if _, err := allowed(file.APIs[i], id); err != nil {
+				all = append(all, err)
+			}
+		}
+	}
+	return p, errors.Join(all...)
+}
+
+// BodyContract says in a few words what body an operation takes: "JSON, 9 fields, 64 KB".
+func (g *Gateway) BodyContract(op *api.Operation) string {
+	if op.Body == nil || len(op.Body.Media) == 0 {
+		return "–"
+	}
+	m := op.Body.Media[0]
+	words := []string{map[api.Form]string{api.JSON: "JSON", api.URLEncoded: "form", api.Multipart: "multipart", api.Text: "text"}[api.FormOf(m.Type)]}
+	if words[0] == "" {
+		words[0] = m.Type
+	}
+	if m.Schema != nil && words[0] != "multipart" {
+		if n := m.Schema.Shape().Members(); n > 0 {
+			words = append(words, fmt.Sprintf("%d fields", n))
+		}
+	}
+	for _, s := range g.gen.Load().settings[op] {
+		if c, ok := s.Config.(*validate.Config); ok {
+			words = append(words, c.Body.String())
+		}
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,356 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"yett/api"
+	"yett/config"
+	"yett/exchange"
+	"yett/gateway/wire"
+	"yett/internal/source"
+	"yett/practice"
+	"yett/problem"
+)
+
+// A generation is one configuration, built whole. It never changes; a new configuration is a new generation.
+type generation struct {
+	file     *config.File
+	apis     []*api.API
+	warnings []api.Warning
+	router   *api.Router
+	chains   map[*api.Operation]*exchange.Chain
+	settings map[*api.Operation][]*config.Setting // in the order of Practices, for explain
+	server   exchange.Server
+	tls      []func(*tls.Config) error
+	routes   []practice.Route
+	checks   []practice.Check
+	run      []func(context.Context) error
+	closers  []func() error
+	origins  map[*api.API]bool
+}
+
+// level is the parts that practices take at one place, by their name.
+type level map[string]*built
+
+type built struct {
+	part    *practice.Part
+	setting *config.Setting
+}
+
+// build makes a generation. Nothing of it runs yet.
+func build(file *config.File, env practice.Env, transport *http.Transport) (_ *generation, err error) {
+	g := &generation{file: file, chains: make(map[*api.Operation]*exchange.Chain), settings: make(map[*api.Operation][]*config.Setting)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, g.close())
+		}
+	}()
+	if err := g.load(); err != nil {
+		return nil, err
+	}
+	gate, err := g.buildLevel(env, func(p *practice.Practice) (*config.Setting, error) { return file.Gateway(p) })
+	if err != nil {
+		return nil, err
+	}
+	g.gateLevel(gate)
+	for i, a := range g.apis {
+		if err := g.buildAPI(file.APIs[i], a, env, transport); err != nil {
+			return nil, err
+		}
+	}
+	g.server.Route = g.route
+	g.server.Opened = opened
+	g.server.Panicked = func(x *exchange.Exchange, value any, stack []byte) error {
+		env.Log.Error("panic while serving", "id", x.ID.String(), "panic", fmt.Sprint(value), "stack", string(stack))
+		return problem.From(fmt.Errorf("panic: %v", value))
+	}
+	return g, nil
+}
+
+// load reads the descriptions and makes one router of them.
+func (g *generation) load() error {
+	var all []error
+	for _, c := range g.file.APIs {
+		a, warnings, err := api.Load(c.OpenAPI, api.Options{Name: c.Name, Hosts: c.Hosts, Twins: twins(c)})
+		if err != nil {
+			all = append(all, err)
+			continue
+		}
+		g.apis = append(g.apis, a)
+		g.warnings = append(g.warnings, warnings...)
+		for _, id := range c.OperationIDs() {
+			if !slices.ContainsFunc(a.Operations, func(o *api.Operation) bool { return o.ID == id }) {
+				all = append(all, c.UnknownOperation(id, operationIDs(a)))
+			}
+		}
+	}
+	if err := errors.Join(all...); err != nil {
+		return err
+	}
+	r, err := api.NewRouter(g.apis...)
+	g.router = r
+	return err
+}
+
+// twins says what the configuration adds to the description.
+func twins(c *config.API) map[string]api.Twin {
+	all := make(map[string]api.Twin, len(c.Operations))
+	for id, o := range c.Operations {
+		at := c.Errorf("operations."+id, "")
+		all[id] = api.Twin{Public: o.Public, Scopes: o.Scopes, WebSocket: o.WebSocket, Where: source.Where{Name: at.File, Line: at.Line}}
+	}
+	return all
+}
+
+// allowed reads which spellings of the path an operation needs.
+func allowed(c *config.API, id string) (api.Ambiguity, error) {
+	o := c.Operations[id]
+	if o == nil {
+		return 0, nil
+	}
+	var all api.Ambiguity
+	for i, name := range o.AllowPath {
+		a, ok := api.ParseAmbiguity(name)
+		if !ok {
+			return 0, c.Errorf(fmt.Sprintf("operations.%s.allow_path[%d]", id, i), "%q is no spelling of a path (did you mean %s?)",
+				name, config.Nearest(name, api.AmbiguityNames()))
+		}
+		all |= a
+	}
+	return all, nil
+}
+
+func operationIDs(a *api.API) []string {
+	ids := make([]string, len(a.Operations))
+	for i, o := range a.Operations {
+		ids[i] = o.ID
+	}
+	return ids
+}
+
+// buildLevel builds every practice that is on at one place.
+func (g *generation) buildLevel(env practice.Env, setting func(*practice.Practice) (*config.Setting, error)) (level, error) {
+	l := make(level)
+	for _, p := range Practices() {
+		s, err := setting(p)
+		if err != nil {
+			return nil, err
+		}
+		b, err := g.buildPart(p, s, env)
+		if err != nil {
+			return nil, err
+		}
+		l[p.Name] = b
+	}
+	return l, nil
+}
+
+func (g *generation) buildPart(p *practice.Practice, s *config.Setting, env practice.Env) (*built, error) {
+	// The gateway's own level is always built: keys can be managed even where no request needs one.
+	if s.Off != "" && env.API != nil {
+		return &built{part: &practice.Part{}, setting: s}, nil
+	}
+	env.Log = env.Log.With("practice", p.Name)
+	part, err := p.Build(s.Config, &env)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.Name, err)
+	}
+	if part.Close != nil {
+		g.closers = append(g.closers, part.Close)
+	}
+	if part.Run != nil {
+		g.run = append(g.run, part.Run)
+	}
+	return &built{part: part, setting: s}, nil
+}
+
+// gateLevel takes what counts once for the whole gateway.
+func (g *generation) gateLevel(l level) {
+	for _, p := range Practices() {
+		b := l[p.Name]
+		g.routes = append(g.routes, b.part.Routes...)
+		if b.setting.Off != "" {
+			continue
+		}
+		if b.part.TLS != nil {
+			g.tls = append(g.tls, b.part.TLS)
+		}
+		if b.part.Observe != nil {
+			g.server.Observe = append(g.server.Observe, b.part.Observe)
+		}
+		g.checks = append(g.checks, b.part.Checks...)
+	}
+	for _, name := range edgeOrder {
+		if b := l[name]; b.setting.Off == "" && b.part.Edge != nil {
+			g.server.Edge = append(g.server.Edge, exchange.Link{Practice: name, Step: b.part.Edge, Observe: b.setting.Observe})
+		}
+	}
+	g.server.Header = headers(l)
+}
+
+func headers(l level) []func(*exchange.Exchange) {
+	var all []func(*exchange.Exchange)
+	for _, name := range headerOrder {
+		if b := l[name]; b.setting.Off == "" && b.part.Header != nil {
+			all = append(all, b.part.Header)
+		}
+	}
+	return all
+}
+
+// buildAPI compiles a chain for every operation of a.
+func (g *generation) buildAPI(c *config.API, a *api.API, env practice.Env, transport *http.Transport) error {
+	up, err := newUpstream(c, a, transport)
+	if err != nil {
+		return err
+	}
+	env.API, env.Upstream = a, c.Upstream
+	base, err := g.buildLevel(env, func(p *practice.Practice) (*config.Setting, error) { return g.file.ForAPI(c, p) })
+	if err != nil {
+		return err
+	}
+	for _, op := range a.Operations {
+		l := base
+		if c.Operations[op.ID] != nil {
+			if l, err = g.buildOperation(c, op, env, base); err != nil {
+				return err
+			}
+		}
+		allow, err := allowed(c, op.ID)
+		if err != nil {
+			return err
+		}
+		chain := &exchange.Chain{Operation: op, Upstream: up, Header: headers(l), Allow: allow}
+		chain.Request = links(l, requestOrder, func(p *practice.Part) exchange.Step { return p.Request })
+		chain.Response = links(l, responseOrder, func(p *practice.Part) exchange.Step { return p.Response })
+		g.chains[op] = chain
+		for _, p := range Practices() {
+			g.settings[op] = append(g.settings[op], l[p.Name].setting)
+		}
+	}
+	return nil
+}
+
+// buildOperation builds the practices that have a block of their own at op, and shares the others.
+func (g *generation) buildOperation(c *config.API, op *api.Operation, env practice.Env, base level) (level, error) {
+	l := make(level, len(base))
+	env.Operation = op
+	for _, p := range Practices() {
+		s, err := g.file.ForOperation(c, op.ID, p)
+		if err != nil {
+			return nil, err
+		}
+		if !s.Own {
+			l[p.Name] = base[p.Name]
+			continue
+		}
+		if l[p.Name], err = g.buildPart(p, s, env); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+func links(l level, order []string, step func(*practice.Part) exchange.Step) []exchange.Link {
+	var all []exchange.Link
+	for _, name := range order {
+		b := l[name]
+		if s := step(b.part); s != nil && b.setting.Off == "" {
+			all = append(all, exchange.Link{Practice: name, Step: s, Observe: b.setting.Observe})
+		}
+	}
+	return all
+}
+
+func newUpstream(c *config.API, a *api.API, transport *http.Transport) (*upstream, error) {
+	u, err := url.Parse(c.Upstream)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, c.Errorf("upstream", "%q is not an address like http://localhost:9000", c.Upstream)
+	}
+	if u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, c.Errorf("upstream", "an upstream has a scheme, a host and a path, nothing else")
+	}
+	prefix, _, doubt, err := api.Canonical(orSlash(u.EscapedPath()))
+	if err != nil || doubt != 0 && doubt != api.EmptySegment {
+		return nil, c.Errorf("upstream", "the path of %q can be understood in more than one way", c.Upstream)
+	}
+	for len(prefix) > 0 && prefix[len(prefix)-1] == '/' {
+		prefix = prefix[:len(prefix)-1]
+	}
+	return &upstream{target: u, prefix: prefix, preserveHost: c.PreserveHost, wait: c.Timeout, idle: c.Timeout * 2, transport: transport}, nil
+}
+
+func orSlash(p string) string {
+	if p == "" {
+		return "/"
+	}
+	return p
+}
+
+// opened makes an exchange of bytes that were refused before the engine, and tells why a body broke off.
+func opened(x *exchange.Exchange, r *http.Request) error {
+	if ref, ok := wire.Refusal(r); ok {
+		x.Request.Method, x.Request.Path, x.Request.Query = ref.Method, ref.Target, ""
+		return refusedBytes(ref)
+	}
+	x.Request.Body.Wrap(func(src io.ReadCloser) io.ReadCloser { return &screenedBody{src, r} })
+	return nil
+}
+
+func refusedBytes(ref wire.Refused) error {
+	return &problem.Error{Status: ref.Status, Code: ref.Code, Detail: ref.Reason, Cause: ref}
+}
+
+// screenedBody says why the client's bytes ended early, where the strict reader knows.
+type screenedBody struct {
+	io.ReadCloser
+	r *http.Request
+}
+
+func (b *screenedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		if ref, ok := wire.BodyRefusal(b.r); ok {
+			err = refusedBytes(ref)
+		}
+	}
+	return n, err
+}
+
+// close gives back what build took. The generation serves no more.
+func (g *generation) close() error {
+	var all []error
+	for _, c := range slices.Backward(g.closers) {
+		all = append(all, c())
+	}
+	return errors.Join(all...)
+}
+
+// runAll runs what the practices run, until ctx ends or one of them fails.
+func (g *generation) runAll(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, run := range g.run {
+		group.Go(func() (err error) {
+			defer func() {
+				if v := recover(); v != nil {
+					err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+				}
+			}()
+			return run(ctx)
+		})
+	}
+	return group.Wait()
+}

@@ -1,0 +1,59 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"net/http"
+	"strings"
+
+	"yett/exchange"
+	"yett/problem"
+)
+
+// route finds the operation of a request. What the descriptions do not declare does not exist.
+func (g *generation) route(x *exchange.Exchange) (*exchange.Chain, error) {
+	req := &x.Request
+	if req.Path == "*" { // OPTIONS *: asks for the server, not for a resource
+		return nil, exchange.Reply(http.StatusNoContent, nil, nil)
+	}
+	m, params := g.router.Match(req.Host, req.Path, req.Params)
+	req.Params = params
+	op := m.Operation(req.Method)
+	if op == nil && req.Ambiguity != 0 {
+		return nil, exchange.Ambiguous(req.Ambiguity)
+	}
+	if m.Path == "" {
+		return nil, &problem.Error{Status: http.StatusNotFound, Code: "undeclared_path", Detail: "There is nothing here."}
+	}
+	// TRACE shows a caller what proxies added; a description that declares it does not make it safe.
+	if op == nil || req.Method == http.MethodTrace || req.Method == http.MethodConnect {
+		allow := m.Allow()
+		if req.Method == http.MethodOptions {
+			return nil, exchange.Reply(http.StatusNoContent, []exchange.Field{{Name: "Allow", Value: allow}}, nil)
+		}
+		return nil, &problem.Error{Status: http.StatusMethodNotAllowed, Code: "undeclared_method",
+			Detail: "This method is not offered here.", Header: []problem.Field{{Name: "Allow", Value: allow}}}
+	}
+	op.NameParams(req.Params)
+	chain := g.chains[op]
+	if op.WebSocket && req.Upgrade == "websocket" && !sameOrigin(x) {
+		return chain, &problem.Error{Status: http.StatusForbidden, Code: "origin_refused",
+			Detail: "Pages of this origin may not open a WebSocket here."}
+	}
+	return chain, nil
+}
+
+// sameOrigin reports whether a page that opens a WebSocket came from the host it calls. Browsers always send Origin
+// (RFC 6455 section 10.2) and apply no other rule to WebSockets; other clients send none.
+func sameOrigin(x *exchange.Exchange) bool {
+	origin, ok := x.Request.Header.Lookup("Origin")
+	if !ok {
+		return true
+	}
+	host := x.Request.Host
+	if x.Request.Port != "" {
+		host += ":" + x.Request.Port
+	}
+	return strings.EqualFold(origin, x.Request.Scheme+"://"+host)
+}

@@ -1,0 +1,282 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package cli is the command line: it reads flags, calls the gateway or the admin API, and prints what came of it.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"yett/admin"
+	"yett/config"
+	"yett/gateway"
+	"yett/internal/cli/term"
+	"yett/store"
+)
+
+// Version is what `yett version` prints; releases set it when they link.
+var Version = "0.1.0"
+
+// Exit codes.
+const (
+	exitOK      = 0 // done and well
+	exitFinding = 1 // a finding, a refusal or a failure
+	exitUsage   = 2 // wrong usage or configuration
+	exitStopped = 130
+)
+
+// A failure is an error with its way on and its exit code.
+type failure struct {
+	what, hint string
+	code       int
+	cause      error
+}
+
+func (f *failure) Error() string { return f.what }
+func (f *failure) Unwrap() error { return f.cause }
+
+func usage(hint, format string, args ...any) error {
+	return &failure{what: fmt.Sprintf(format, args...), hint: hint, code: exitUsage}
+}
+
+// app is what every command shares.
+type app struct {
+	out, err *term.Screen
+	in       *os.File
+	stdout   *os.File
+	stderr   *os.File
+
+	colour string
+	ascii  bool
+	json   bool
+	data   string
+	file   string
+}
+
+// Run runs one command and returns its exit code.
+func Run(ctx context.Context, args []string, in, out, errs *os.File) int {
+	a := &app{in: in, stdout: out, stderr: errs}
+	a.screens()
+	root := a.root()
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	a.screens() // flags may have failed before they were applied
+	return a.report(cmd, err)
+}
+
+func (a *app) screens() {
+	choice := term.Choice(a.colour)
+	a.out, a.err = term.On(a.stdout, choice, a.ascii), term.On(a.stderr, choice, a.ascii)
+}
+
+func (a *app) root() *cobra.Command {
+	var start startFlags
+	root := &cobra.Command{
+		Use:   "yett OPENAPI UPSTREAM",
+		Short: "an API security gateway: the description is the policy",
+		Long: `yett stands in front of an HTTP API and lets through what its OpenAPI description declares.
+
+  yett shop.openapi.yaml http://localhost:9000    put an API behind the gate
+  yett demo                                       see attacks with and without it`,
+		Args:          a.rootArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			switch term.Choice(a.colour) {
+			case term.Auto, term.Always, term.Never:
+			default:
+				return usage("use auto, always or never", "--color %q is not a choice", a.colour)
+			}
+			a.screens()
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return a.startArguments(cmd.Context(), args, start)
+		},
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	pf := root.PersistentFlags()
+	pf.StringVar(&a.colour, "color", "auto", "auto, always or never")
+	pf.BoolVar(&a.ascii, "ascii", false, "no symbols beyond ASCII")
+	pf.BoolVar(&a.json, "json", false, "print JSON")
+	pf.StringVar(&a.data, "data", "", "data directory (default ./yett-data)")
+	pf.StringVarP(&a.file, "config", "c", "", "configuration file")
+	start.add(root)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("see "+cmd.CommandPath()+" --help", "%s", err)
+	})
+	root.AddCommand(a.runCommand(), a.initCommand(), a.checkCommand(), a.keyCommand(), a.explainCommand(),
+		a.statusCommand(), a.versionCommand(), a.exitHelp())
+	return root
+}
+
+// rootArgs takes two arguments, or none. One word is a misspelt command.
+func (a *app) rootArgs(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0 || len(args) == 2:
+		return nil
+	case len(args) == 1 && (strings.ContainsAny(args[0], "./") || strings.HasSuffix(args[0], "yaml")):
+		return usage("yett "+args[0]+" http://localhost:9000", "%s needs the address of the service behind it", args[0])
+	}
+	var words []string
+	for _, c := range cmd.Commands() {
+		words = append(words, c.Name())
+	}
+	if near := config.Nearest(args[0], words); near != "" {
+		return usage("yett "+near, "unknown command %q (did you mean %s?)", args[0], near)
+	}
+	return usage("yett help", "unknown command %q", args[0])
+}
+
+// report prints an error in two lines, what and one way on, and returns the exit code.
+func (a *app) report(cmd *cobra.Command, err error) int {
+	code := exitFinding
+	f, ok := errors.AsType[*failure](err)
+	if !ok {
+		f = explainError(err)
+	}
+	if f.code != 0 {
+		code = f.code
+	}
+	name := strings.TrimSuffix(cmd.CommandPath(), " OPENAPI")
+	if a.json {
+		b, merr := json.Marshal(map[string]any{"error": map[string]string{"where": name, "what": f.what, "hint": f.hint}})
+		if merr == nil {
+			a.err.Println(string(b))
+		}
+		return code
+	}
+	if f.what != "" {
+		what := f.what
+		if !strings.Contains(what, "\n") {
+			what = name + ": " + what
+		}
+		a.err.Println(what)
+	}
+	if f.hint != "" {
+		a.err.Println("      " + a.err.Dim(f.hint))
+	}
+	return code
+}
+
+// explainError finds the way on for errors of the layers below.
+func explainError(err error) *failure {
+	if errs, ok := errors.AsType[config.Errors](err); ok {
+		return &failure{what: "\n" + errs.Error(), code: exitUsage}
+	}
+	if e, ok := errors.AsType[*store.LockedError](err); ok {
+		return &failure{what: e.Error(), hint: "talk to it: yett key list --data " + e.Path + ". A second one needs its own --data"}
+	}
+	if e, ok := errors.AsType[*admin.Error](err); ok {
+		return &failure{what: e.Detail}
+	}
+	text := err.Error()
+	if strings.Contains(text, "address already in use") {
+		return &failure{what: text, hint: "use --listen 127.0.0.1:9443"}
+	}
+	if strings.Contains(text, "\n") {
+		return &failure{what: "\n" + text, code: exitUsage}
+	}
+	return &failure{what: text}
+}
+
+// dataDir is the data directory that --data or the configuration names.
+func (a *app) dataDir() (string, error) {
+	if a.data != "" {
+		return a.data, nil
+	}
+	if a.file != "" {
+		f, err := config.Load(a.file, gateway.Practices())
+		if err != nil {
+			return "", err
+		}
+		return f.Data, nil
+	}
+	return "yett-data", nil
+}
+
+// withAdmin calls f with the admin API: that of the running gateway, or of the store itself where none runs.
+func (a *app) withAdmin(ctx context.Context, f func(*admin.Client) error) (err error) {
+	dir, err := a.dataDir()
+	if err != nil {
+		return err
+	}
+	if _, serr := os.Stat(dir); serr != nil {
+		return usage("start one: yett OPENAPI UPSTREAM, or name its directory: --data DIR", "there is no gateway's data in %s", dir)
+	}
+	g, err := gateway.Offline(ctx, dir)
+	if _, locked := errors.AsType[*store.LockedError](err); locked {
+		return f(admin.Socket(filepath.Join(dir, gateway.SocketName)))
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, g.Close()) }()
+	return f(admin.InProcess(g.AdminHandler()))
+}
+
+// printJSON prints v as JSON, indented.
+func (a *app) printJSON(v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	a.out.Println(string(b))
+	return nil
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{Use: "version", Short: "print the version", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		if a.json {
+			return a.printJSON(map[string]string{"version": Version})
+		}
+		a.out.Println("yett " + Version)
+		return nil
+	}}
+}
+
+func (a *app) exitHelp() *cobra.Command {
+	return &cobra.Command{Use: "exit", Short: "the exit codes", Long: `0    done and well
+1    a finding, a refusal or a failure
+2    wrong usage or configuration
+130  stopped by Ctrl-C`}
+}
+
+// statusCommand says what the running gateway is.
+func (a *app) statusCommand() *cobra.Command {
+	return &cobra.Command{Use: "status", Short: "is the gateway running, and where", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		return a.withAdmin(cmd.Context(), func(c *admin.Client) error {
+			var s struct {
+				Ready   bool   `json:"ready"`
+				Address string `json:"address,omitempty"`
+				Admin   string `json:"admin,omitempty"`
+				PID     int    `json:"pid"`
+			}
+			if err := c.Call(cmd.Context(), "GET", "/status", nil, &s); err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(s)
+			}
+			if !s.Ready {
+				return &failure{what: "no gateway serves here", code: exitFinding}
+			}
+			a.out.Printf("Serving on https://%s, admin on https://%s (pid %d)\n", s.Address, s.Admin, s.PID)
+			return nil
+		})
+	}}
+}

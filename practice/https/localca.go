@@ -1,0 +1,201 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package https
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"yett/store"
+)
+
+// RootName is the file of the local root certificate in the data directory: what clients must trust.
+const RootName = "ca.pem"
+
+const (
+	rootKeyName  = "ca.key"
+	rootLifetime = 10 * 365 * 24 * time.Hour
+	leafLifetime = 90 * 24 * time.Hour
+	backdated    = time.Hour // clocks of clients differ
+)
+
+// A LocalCA issues certificates for this machine's own names, signed by a root that was made here. It serves where no
+// certificate is configured. It is safe for concurrent use.
+type LocalCA struct {
+	root  *x509.Certificate
+	key   *ecdsa.PrivateKey
+	names []string
+	ips   []net.IP
+	now   func() time.Time
+
+	mu   sync.Mutex
+	leaf *tls.Certificate
+}
+
+// OpenLocalCA opens the root kept in dir, or makes it on the first start. names and ips stand in the certificates.
+func OpenLocalCA(dir *store.Dir, now func() time.Time, names []string, ips []net.IP) (*LocalCA, error) {
+	ca := &LocalCA{names: names, ips: ips, now: now}
+	pemCert, err := dir.ReadFile(RootName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ca, ca.create(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	pemKey, err := dir.ReadFile(rootKeyName)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(pemCert, pemKey)
+	if err != nil {
+		return nil, fmt.Errorf("%s and %s: %w (restore both from a backup, or remove both and trust a new root)",
+			dir.Path(RootName), dir.Path(rootKeyName), err)
+	}
+	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("%s: not an ECDSA key", dir.Path(rootKeyName))
+	}
+	ca.key, ca.root = key, pair.Leaf
+	if now().After(ca.root.NotAfter) {
+		return nil, fmt.Errorf("%s ended on %s (remove it and %s, and trust the new root)",
+			dir.Path(RootName), ca.root.NotAfter.Format(time.DateOnly), dir.Path(rootKeyName))
+	}
+	return ca, nil
+}
+
+// create makes the root. The key is written first: a crash between the two leaves a key that nobody trusts yet.
+func (ca *LocalCA) create(dir *store.Dir) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	serial, err := serialNumber()
+	if err != nil {
+		return err
+	}
+	now := ca.now()
+	template := &x509.Certificate{
+		SerialNumber:          serial,
+		Subject:               pkix.Name{CommonName: "yett local root " + serial.Text(16)[:8]},
+		NotBefore:             now.Add(-backdated),
+		NotAfter:              now.Add(rootLifetime),
+		IsCA:                  true,
+		MaxPathLenZero:        true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return err
+	}
+	if ca.root, err = x509.ParseCertificate(der); err != nil {
+		return err
+	}
+	ca.key = key
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	if err := dir.WriteFile(rootKeyName, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})); err != nil {
+		return err
+	}
+	return dir.WriteFile(RootName, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+// serialNumber is 127 random bits (CA/Browser Forum asks for 64).
+func serialNumber() (*big.Int, error) {
+	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return nil, err
+	}
+	return n.SetBit(n, 126, 1), nil // so that its text always has enough digits
+}
+
+// GetCertificate returns the current certificate, for tls.Config. It makes a new one when less than a third of its
+// life is left; the old one stays where that fails.
+func (ca *LocalCA) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	ca.mu.Lock()
+	defer ca.mu.Unlock()
+	now := ca.now()
+	if ca.leaf != nil && ca.leaf.Leaf.NotAfter.Sub(now) > leafLifetime/3 {
+		return ca.leaf, nil
+	}
+	fresh, err := ca.issue(now)
+	if err == nil {
+		ca.leaf = fresh
+		return fresh, nil
+	}
+	if ca.leaf != nil && now.Before(ca.leaf.Leaf.NotAfter) {
+		return ca.leaf, nil
+	}
+	return nil, err
+}
+
+// issue makes a certificate whose key never leaves memory.
+func (ca *LocalCA) issue(now time.Time) (*tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	serial, err := serialNumber()
+	if err != nil {
+		return nil, err
+	}
+	end := now.Add(leafLifetime)
+	if end.After(ca.root.NotAfter) {
+		end = ca.root.NotAfter
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: ca.names[0]},
+		NotBefore:    now.Add(-backdated),
+		NotAfter:     end,
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames:     ca.names,
+		IPAddresses:  ca.ips,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, ca.root, key.Public(), ca.key)
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
+}
+
+// localNames are the names under which this machine is called without any configuration.
+func localNames() ([]string, []net.IP) {
+	names := []string{"localhost"}
+	if host, err := os.Hostname(); err == nil && host != "" && host != "localhost" && validName(host) {
+		names = append(names, host)
+	}
+	return names, []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+}
+
+// validName reports whether a host's own name may stand in a certificate.
+func validName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return len(s) < 254
+}

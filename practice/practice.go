@@ -1,0 +1,162 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package practice is the contract between the gateway and the practices it carries out.
+//
+// A practice package exports one literal, var Practice = practice.Define(practice.Spec[Config]{…}), which says all that
+// the gateway, the command line, the auditor and the documentation know of it. The gateway lists the practices in one
+// file; nothing registers itself.
+package practice
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"yett/api"
+	"yett/exchange"
+	"yett/store"
+)
+
+// Config is what an operator writes for a practice. Validate does no I/O.
+type Config interface{ Validate() error }
+
+// A Spec describes a practice whose configuration is a C.
+type Spec[C Config] struct {
+	Name     string // package, configuration key, metric label and command line word
+	Number   int    // its row among the twenty
+	Protects string // one line: what it does for the operator
+	Readme   string // the embedded README.md
+	// MayObserve says whether `mode: observe` may be set. Practices that decide who is calling may not observe.
+	MayObserve bool
+	Defaults   func() C // a fresh value each time
+	// Build makes the part that the practice takes at one level: once for the gateway (env.API is nil), once for each
+	// API, and once for each operation that has a block of its own. It may do I/O.
+	Build func(C, *Env) (*Part, error)
+}
+
+// A Practice is a Spec whose configuration type is hidden.
+type Practice struct {
+	Name, Protects, Readme string
+	Number                 int
+	MayObserve             bool
+
+	newConfig func() any
+	validate  func(any) error
+	build     func(any, *Env) (*Part, error)
+}
+
+// Define makes a Practice of its description.
+func Define[C Config](s Spec[C]) *Practice {
+	return &Practice{
+		Name: s.Name, Protects: s.Protects, Readme: s.Readme, Number: s.Number, MayObserve: s.MayObserve,
+		newConfig: func() any { c := s.Defaults(); return &c },
+		validate:  func(c any) error { return (*c.(*C)).Validate() },
+		build:     func(c any, env *Env) (*Part, error) { return s.Build(*c.(*C), env) },
+	}
+}
+
+// NewConfig returns a pointer to a fresh configuration that holds the defaults.
+func (p *Practice) NewConfig() any { return p.newConfig() }
+
+// Validate judges a configuration made by NewConfig.
+func (p *Practice) Validate(config any) error { return p.validate(config) }
+
+// Build makes the practice's part for one level.
+func (p *Practice) Build(config any, env *Env) (*Part, error) { return p.build(config, env) }
+
+// A Part is what a practice does at one level. A nil field takes no part there. Edge, TLS, Routes, Observe and Checks
+// count only at the gateway's level, Request, Response and Header only at an API's or operation's.
+type Part struct {
+	TLS      func(*tls.Config) error     // once per gateway, before it listens
+	Edge     exchange.Step               // before the operation is known
+	Request  exchange.Step               // before the upstream is called
+	Response exchange.Step               // status and header of the upstream's answer
+	Header   func(*exchange.Exchange)    // on every answer, refusals included
+	Observe  func(exchange.Record)       // after every exchange; must not wait
+	Routes   []Route                     // own paths of the admin API
+	Checks   []Check                     // is the practice effective?
+	Run      func(context.Context) error // as long as the generation lives
+	Close    func() error                // after the drain
+}
+
+// A Route is an own path of the practice on the admin API (RFC 9110 method and path as http.ServeMux takes them).
+type Route struct {
+	Pattern string
+	Handler http.Handler
+}
+
+// Env is what the gateway hands a practice at Build.
+type Env struct {
+	Log       *slog.Logger
+	Now       func() time.Time // the only clock
+	Store     *store.DB
+	Counters  store.Counters
+	Data      *store.Dir
+	PublicURL string         // never the Host header of a request
+	Upstream  string         // address of the API's service; "" at the gateway's level
+	API       *api.API       // nil at the gateway's level
+	Operation *api.Operation // set at an operation's level
+	Keeper    *Keeper
+}
+
+// Keep returns what the practice keeps under name for as long as the process lives: counters, caches, open records. It
+// outlives a reload and is shared by all levels; new makes it on first use. A value with a Close() error method is
+// closed when the process ends.
+func Keep[T any](env *Env, name string, new func() (T, error)) (T, error) {
+	v, err := env.Keeper.keep(name, func() (any, error) { return new() })
+	if err != nil {
+		var none T
+		return none, err
+	}
+	t, ok := v.(T)
+	if !ok {
+		return t, fmt.Errorf("practice: %q is kept as a %T", name, v)
+	}
+	return t, nil
+}
+
+// A Keeper holds what outlives a generation of the configuration. The zero Keeper is ready for use.
+type Keeper struct {
+	mu    sync.Mutex
+	named map[string]any
+	order []any
+}
+
+func (k *Keeper) keep(name string, new func() (any, error)) (any, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if v, ok := k.named[name]; ok {
+		return v, nil
+	}
+	v, err := new()
+	if err != nil {
+		return nil, err
+	}
+	if k.named == nil {
+		k.named = make(map[string]any)
+	}
+	k.named[name] = v
+	k.order = append(k.order, v)
+	return v, nil
+}
+
+// Close closes what is kept, the newest first, and returns the first error.
+func (k *Keeper) Close() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var first error
+	for i := len(k.order) - 1; i >= 0; i-- {
+		if c, ok := k.order[i].(interface{ Close() error }); ok {
+			if err := c.Close(); err != nil && first == nil {
+				first = err
+			}
+		}
+	}
+	k.named, k.order = nil, nil
+	return first
+}
