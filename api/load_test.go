@@ -335,6 +335,11 @@ func TestLoadWarns(t *testing.T) {
 			if err != nil || len(a.Operations) == 0 {
 				t.Fatal(err)
 			}
+			for _, p := range a.Operations[0].Params {
+				if !p.Required {
+					t.Errorf("the path parameter %s is not required", p.Name)
+				}
+			}
 			if len(warnings) != 1 || !strings.Contains(warnings[0].String(), tt.want) {
 				t.Errorf("warnings %q, want one that says %q", warnings, tt.want)
 			}

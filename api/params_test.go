@@ -225,6 +225,21 @@ func TestParamFindings(t *testing.T) {
 	}
 }
 
+func TestAFreeObjectTakesOnlyWhatNobodyElseDoes(t *testing.T) {
+	free := inQuery + "schema: {type: object, additionalProperties: {type: integer}}}"
+	deep := "{name: d, in: query, style: deepObject, " + rgb + "}"
+	list := "{name: l, in: query, " + ints + "}"
+	for _, params := range []string{deep + ", " + list + ", " + free, free + ", " + deep + ", " + list} {
+		op, r := one(t, "3.1.0", params)
+		if f := check(t, op, r, new(Scratch), "/x?d[R]=1&l[]=2&a=3&api_key=secret"); len(f) > 0 {
+			t.Errorf("%s: findings %q", params, codes(f))
+		}
+		if f := check(t, op, r, new(Scratch), "/x?d[R]=x&l[]=y&a=z"); len(f) != 3 {
+			t.Errorf("%s: findings %q, want one for each", params, codes(f))
+		}
+	}
+}
+
 func TestMatrixNeedsASemicolon(t *testing.T) {
 	matrix, _ := one(t, "3.1.0", inPath+"style: matrix, schema: {type: integer}}")
 	label, _ := one(t, "3.1.0", inPath+"style: label, schema: {type: integer}}")
@@ -240,6 +255,14 @@ func TestFindingsAreBounded(t *testing.T) {
 		fmt.Fprintf(&b, "&u%d=1", i)
 	}
 	if f := check(t, op, r, new(Scratch), "/x?"+b.String()); len(f) != maxFindings {
+		t.Errorf("%d findings, want %d", len(f), maxFindings)
+	}
+	var many []string
+	for i := range 12 {
+		many = append(many, fmt.Sprintf("{name: q%d, in: query, required: true, schema: {type: integer}}", i))
+	}
+	lots, r2 := one(t, "3.1.0", strings.Join(many, ", "))
+	if f := check(t, lots, r2, new(Scratch), "/x"); len(f) != maxFindings {
 		t.Errorf("%d findings, want %d", len(f), maxFindings)
 	}
 	b.WriteString("&one=more")

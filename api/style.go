@@ -133,12 +133,26 @@ func (c *call) members(p *Parameter, raw, sep, escaped string, e encoding, mark 
 	return c.try(p, mark, func(w *writer) bool { w.object(p.shape, c.sc.parts); return true })
 }
 
+// claims reports whether a query parameter that is no spread object goes by that name.
+func (o *Operation) claims(name string) bool {
+	for _, p := range o.Params {
+		if p.In != "query" || p.spread() {
+			continue
+		}
+		rest, ok := strings.CutPrefix(name, p.Name)
+		if ok && (rest == "" || rest == "[]" && p.Explode || rest[0] == '[' && p.Style == "deepObject") {
+			return true
+		}
+	}
+	return false
+}
+
 // spreadObject gathers the members of an object from parameters of their names.
 func (c *call) spreadObject(p *Parameter) {
 	c.sc.deeps = c.sc.deeps[:0]
 	for i := range c.sc.query {
 		q := &c.sc.query[i]
-		if q.taken || c.op.declares("query", q.name) || c.op.credential("query", q.name) {
+		if c.op.claims(q.name) || c.op.credential("query", q.name) {
 			continue
 		}
 		if name, _, _ := p.shape.flat(q.name); p.shape.member(name) == nil && p.shape.open == nil {

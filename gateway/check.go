@@ -74,7 +74,7 @@ func (g *Gateway) BodyContract(op *api.Operation) string {
 	}
 	if m.Schema != nil && words[0] != "multipart" {
 		if n := m.Schema.Shape().Members(); n > 0 {
-			words = append(words, fmt.Sprintf("%d fields", n))
+			words = append(words, count(n, "field"))
 		}
 	}
 	for _, s := range g.gen.Load().settings[op] {
@@ -83,4 +83,11 @@ func (g *Gateway) BodyContract(op *api.Operation) string {
 		}
 	}
 	return strings.Join(words, ", ")
+}
+
+func count(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
 }

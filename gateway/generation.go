@@ -233,7 +233,7 @@ func (g *generation) buildAPI(c *config.API, a *api.API, env practice.Env, trans
 		if err != nil {
 			return err
 		}
-		chain := &exchange.Chain{Operation: op, Upstream: up, Header: headers(l), Allow: allow}
+		chain := &exchange.Chain{Operation: op, Upstream: up, Header: headers(l), Allow: allow | op.Needs()}
 		chain.Request = links(l, requestOrder, func(p *practice.Part) exchange.Step { return p.Request })
 		chain.Response = links(l, responseOrder, func(p *practice.Part) exchange.Step { return p.Response })
 		g.chains[op] = chain

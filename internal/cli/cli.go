@@ -120,7 +120,7 @@ func (a *app) root() *cobra.Command {
 		return usage("see "+cmd.CommandPath()+" --help", "%s", err)
 	})
 	root.AddCommand(a.runCommand(), a.initCommand(), a.checkCommand(), a.keyCommand(), a.explainCommand(),
-		a.statusCommand(), a.versionCommand(), a.exitHelp())
+		a.statusCommand(), a.demoCommand(), a.versionCommand(), a.exitHelp())
 	return root
 }
 

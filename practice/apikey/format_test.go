@@ -155,3 +155,11 @@ func FuzzParseKey(f *testing.F) {
 		}
 	})
 }
+
+func TestReadmeTellsScannersTheTruth(t *testing.T) {
+	for _, s := range []string{exampleKey, `\b` + Pattern + `\b`, base32} {
+		if !strings.Contains(readme, s) {
+			t.Errorf("README.md does not hold %s", s)
+		}
+	}
+}

@@ -27,7 +27,7 @@ func admin(t *testing.T, k *Keys) *httptest.Server {
 	return s
 }
 
-// call makes an admin call and returns what the answer holds.
+// callAdmin makes an admin call and returns what the answer holds.
 func callAdmin(t *testing.T, s *httptest.Server, method, path, body string) (int, http.Header, map[string]any) {
 	t.Helper()
 	var in io.Reader
@@ -207,9 +207,10 @@ func TestImportThroughTheAdminAPI(t *testing.T) {
 	k, _ := newKeys(t)
 	s := admin(t, k)
 	// Sent while the answer is read: neither side may wait for the other's end.
+	const n = importBatch + 500
 	in, w := io.Pipe()
 	go func() {
-		for i := range 2500 {
+		for i := range n {
 			if _, err := fmt.Fprintf(w, "{\"client\":\"client-%d\",\"scopes\":[\"orders:read\"]}\n", i); err != nil {
 				t.Error(err)
 			}
@@ -217,15 +218,15 @@ func TestImportThroughTheAdminAPI(t *testing.T) {
 		_ = w.Close() // a pipe's Close does not fail
 	}()
 	lines := importLines(t, s, in)
-	if len(lines) != 2500 {
-		t.Fatalf("%d lines, want 2500", len(lines))
+	if len(lines) != n {
+		t.Fatalf("%d lines, want %d", len(lines), n)
 	}
 	for i, l := range lines {
 		if l["client"] != fmt.Sprintf("client-%d", i) {
 			t.Fatalf("line %d is of %v", i, l["client"])
 		}
 	}
-	wantVerdict(t, k, lines[2499]["key"].(string), "")
+	wantVerdict(t, k, lines[n-1]["key"].(string), "")
 
 	for _, tt := range []struct{ name, body, want string }{
 		{"a line that does not fit", "{\"client\":\"a\"}\n\n{\"client\":\"B\"}\n", `3 body_invalid client`},
@@ -243,7 +244,7 @@ func TestImportThroughTheAdminAPI(t *testing.T) {
 			}
 		})
 	}
-	if c, err := k.Count(t.Context()); err != nil || c.Total != 2500 {
-		t.Errorf("%d keys, %v; want 2500", c.Total, err)
+	if c, err := k.Count(t.Context()); err != nil || c.Total != n {
+		t.Errorf("%d keys, %v; want %d", c.Total, err, n)
 	}
 }
