@@ -1,51 +1,69 @@
 # Two commands do everything on a fresh Debian machine with Go:
-#   make demo   runs the main job: the careless shop, yett before it, one attack per practice at both
-#   make test   installs or finds what it needs, says so, and passes every check
-SHELL       := /bin/bash
-GO          ?= go
-LINT        := .tools/golangci-lint
-LINTVERSION := v2.15.0
-FUZZTIME    ?= 60s
-export CGO_ENABLED ?= 1
+#   make demo          the careless shop, yett before it, one attack per practice at both
+#   make test          installs or finds what it needs, says so, and passes every check
+# More:
+#   make build         bin/yett
+#   make conformance   the real binary against GitHub's description, with prism behind it
+#   make fuzz          every fuzz target, FUZZTIME each (60s)
+#   make bench         what it costs beside nginx and httputil.ReverseProxy
+SHELL    := /bin/bash
+GO       ?= go
+FUZZTIME ?= 60s
+TOOLS    := $(CURDIR)/.tools
+SUITES   := $(CURDIR)/.suites
 
-.PHONY: help demo build test needs vet lint unit e2e conformance cross fuzz bench clean
+.PHONY: help demo build test needs needs-go suites vet lint cross conformance fuzz bench clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
+needs-go:
+	@command -v $(GO) >/dev/null || { echo "make: Go is needed (go.mod says which); see the README"; exit 2; }
+
 demo: needs-go
-	$(GO) run ./cmd/yett demo
+	@echo "demo: building yett (the first time this fetches and compiles its modules)"
+	@$(GO) run ./cmd/yett demo
 
 build: needs-go
 	$(GO) build -trimpath -o bin/yett ./cmd/yett
 
-needs-go:
-	@command -v $(GO) >/dev/null || { echo "make: Go is needed (go.mod says which); see the README"; exit 2; }
-
 needs: needs-go
 	@scripts/needs
 
-vet:
-	$(GO) vet ./...
+suites: needs
+	@scripts/suites
+
+vet: needs-go
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted: $$out"; exit 1; }
+	$(GO) vet ./...
+	cd conformance && $(GO) vet ./...
+	cd bench && $(GO) vet ./...
 
-$(LINT):
-	@echo "make: building golangci-lint $(LINTVERSION) from its Go module into .tools (once)"
-	@mkdir -p .tools && GOBIN=$(CURDIR)/.tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINTVERSION)
+# Each tool is built once from its Go module, at the version written here.
+$(TOOLS)/staticcheck:
+	@echo "lint: building staticcheck v0.8.2 into .tools (once)"
+	@GOBIN=$(TOOLS) $(GO) install honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-lint: $(LINT)
-	$(LINT) run ./...
+$(TOOLS)/errcheck:
+	@echo "lint: building errcheck v1.30.0 into .tools (once)"
+	@GOBIN=$(TOOLS) $(GO) install github.com/kisielk/errcheck@v1.30.0
 
-cross:
+lint: $(TOOLS)/staticcheck $(TOOLS)/errcheck
+	$(TOOLS)/staticcheck ./...
+	$(TOOLS)/errcheck -ignoretests ./...
+
+cross: needs-go
 	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/yett
 	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/yett
 
-# The whole check. The last thing it prints is the test runner's own summary.
-test: needs build vet lint cross
-	@scripts/suites
-	YETT_GITHUB_OPENAPI=$(CURDIR)/.suites/github.json YETT_GITHUB_FIXTURES=$(CURDIR)/.suites/fixtures \
-		$(GO) test -race -timeout 20m ./...
-	cd bench && $(GO) vet ./... && $(GO) test ./...
+# The whole check. What it prints last is the test runner's own summary.
+test: needs suites build vet lint cross
+	cd conformance && $(GO) run ./cmd/github -yett ../bin/yett -openapi $(SUITES)/github.json -fixtures $(SUITES)/fixtures
+	cd bench && $(GO) test ./...
+	YETT_GITHUB_OPENAPI=$(SUITES)/github.json $(GO) test -race -timeout 15m ./...
+
+conformance: suites build
+	@scripts/prism $(CURDIR)/bin/yett
 
 fuzz: needs-go
 	@scripts/fuzz $(FUZZTIME)

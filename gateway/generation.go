@@ -39,7 +39,6 @@ type generation struct {
 	checks   []practice.Check
 	run      []func(context.Context) error
 	closers  []func() error
-	origins  map[*api.API]bool
 }
 
 // level is the parts that practices take at one place, by their name.
@@ -81,16 +80,16 @@ func build(file *config.File, env practice.Env, transport *http.Transport) (_ *g
 }
 
 // load reads the descriptions and makes one router of them.
-func (g *generation) load() error {
+func (gen *generation) load() error {
 	var all []error
-	for _, c := range g.file.APIs {
+	for _, c := range gen.file.APIs {
 		a, warnings, err := api.Load(c.OpenAPI, api.Options{Name: c.Name, Hosts: c.Hosts, Twins: twins(c)})
 		if err != nil {
 			all = append(all, err)
 			continue
 		}
-		g.apis = append(g.apis, a)
-		g.warnings = append(g.warnings, warnings...)
+		gen.apis = append(gen.apis, a)
+		gen.warnings = append(gen.warnings, warnings...)
 		for _, id := range c.OperationIDs() {
 			if !slices.ContainsFunc(a.Operations, func(o *api.Operation) bool { return o.ID == id }) {
 				all = append(all, c.UnknownOperation(id, operationIDs(a)))
@@ -100,8 +99,8 @@ func (g *generation) load() error {
 	if err := errors.Join(all...); err != nil {
 		return err
 	}
-	r, err := api.NewRouter(g.apis...)
-	g.router = r
+	r, err := api.NewRouter(gen.apis...)
+	gen.router = r
 	return err
 }
 
@@ -142,14 +141,14 @@ func operationIDs(a *api.API) []string {
 }
 
 // buildLevel builds every practice that is on at one place.
-func (g *generation) buildLevel(env practice.Env, setting func(*practice.Practice) (*config.Setting, error)) (level, error) {
+func (gen *generation) buildLevel(env practice.Env, setting func(*practice.Practice) (*config.Setting, error)) (level, error) {
 	l := make(level)
 	for _, p := range Practices() {
 		s, err := setting(p)
 		if err != nil {
 			return nil, err
 		}
-		b, err := g.buildPart(p, s, env)
+		b, err := gen.buildPart(p, s, env)
 		if err != nil {
 			return nil, err
 		}
@@ -158,7 +157,7 @@ func (g *generation) buildLevel(env practice.Env, setting func(*practice.Practic
 	return l, nil
 }
 
-func (g *generation) buildPart(p *practice.Practice, s *config.Setting, env practice.Env) (*built, error) {
+func (gen *generation) buildPart(p *practice.Practice, s *config.Setting, env practice.Env) (*built, error) {
 	// The gateway's own level is always built: keys can be managed even where no request needs one.
 	if s.Off != "" && env.API != nil {
 		return &built{part: &practice.Part{}, setting: s}, nil
@@ -169,36 +168,36 @@ func (g *generation) buildPart(p *practice.Practice, s *config.Setting, env prac
 		return nil, fmt.Errorf("%s: %w", p.Name, err)
 	}
 	if part.Close != nil {
-		g.closers = append(g.closers, part.Close)
+		gen.closers = append(gen.closers, part.Close)
 	}
 	if part.Run != nil {
-		g.run = append(g.run, part.Run)
+		gen.run = append(gen.run, part.Run)
 	}
 	return &built{part: part, setting: s}, nil
 }
 
 // gateLevel takes what counts once for the whole gateway.
-func (g *generation) gateLevel(l level) {
+func (gen *generation) gateLevel(l level) {
 	for _, p := range Practices() {
 		b := l[p.Name]
-		g.routes = append(g.routes, b.part.Routes...)
+		gen.routes = append(gen.routes, b.part.Routes...)
 		if b.setting.Off != "" {
 			continue
 		}
 		if b.part.TLS != nil {
-			g.tls = append(g.tls, b.part.TLS)
+			gen.tls = append(gen.tls, b.part.TLS)
 		}
 		if b.part.Observe != nil {
-			g.server.Observe = append(g.server.Observe, b.part.Observe)
+			gen.server.Observe = append(gen.server.Observe, b.part.Observe)
 		}
-		g.checks = append(g.checks, b.part.Checks...)
+		gen.checks = append(gen.checks, b.part.Checks...)
 	}
 	for _, name := range edgeOrder {
 		if b := l[name]; b.setting.Off == "" && b.part.Edge != nil {
-			g.server.Edge = append(g.server.Edge, exchange.Link{Practice: name, Step: b.part.Edge, Observe: b.setting.Observe})
+			gen.server.Edge = append(gen.server.Edge, exchange.Link{Practice: name, Step: b.part.Edge, Observe: b.setting.Observe})
 		}
 	}
-	g.server.Header = headers(l)
+	gen.server.Header = headers(l)
 }
 
 func headers(l level) []func(*exchange.Exchange) {
@@ -212,20 +211,20 @@ func headers(l level) []func(*exchange.Exchange) {
 }
 
 // buildAPI compiles a chain for every operation of a.
-func (g *generation) buildAPI(c *config.API, a *api.API, env practice.Env, transport *http.Transport) error {
+func (gen *generation) buildAPI(c *config.API, a *api.API, env practice.Env, transport *http.Transport) error {
 	up, err := newUpstream(c, a, transport)
 	if err != nil {
 		return err
 	}
 	env.API, env.Upstream = a, c.Upstream
-	base, err := g.buildLevel(env, func(p *practice.Practice) (*config.Setting, error) { return g.file.ForAPI(c, p) })
+	base, err := gen.buildLevel(env, func(p *practice.Practice) (*config.Setting, error) { return gen.file.ForAPI(c, p) })
 	if err != nil {
 		return err
 	}
 	for _, op := range a.Operations {
 		l := base
 		if c.Operations[op.ID] != nil {
-			if l, err = g.buildOperation(c, op, env, base); err != nil {
+			if l, err = gen.buildOperation(c, op, env, base); err != nil {
 				return err
 			}
 		}
@@ -236,20 +235,20 @@ func (g *generation) buildAPI(c *config.API, a *api.API, env practice.Env, trans
 		chain := &exchange.Chain{Operation: op, Upstream: up, Header: headers(l), Allow: allow | op.Needs()}
 		chain.Request = links(l, requestOrder, func(p *practice.Part) exchange.Step { return p.Request })
 		chain.Response = links(l, responseOrder, func(p *practice.Part) exchange.Step { return p.Response })
-		g.chains[op] = chain
+		gen.chains[op] = chain
 		for _, p := range Practices() {
-			g.settings[op] = append(g.settings[op], l[p.Name].setting)
+			gen.settings[op] = append(gen.settings[op], l[p.Name].setting)
 		}
 	}
 	return nil
 }
 
 // buildOperation builds the practices that have a block of their own at op, and shares the others.
-func (g *generation) buildOperation(c *config.API, op *api.Operation, env practice.Env, base level) (level, error) {
+func (gen *generation) buildOperation(c *config.API, op *api.Operation, env practice.Env, base level) (level, error) {
 	l := make(level, len(base))
 	env.Operation = op
 	for _, p := range Practices() {
-		s, err := g.file.ForOperation(c, op.ID, p)
+		s, err := gen.file.ForOperation(c, op.ID, p)
 		if err != nil {
 			return nil, err
 		}
@@ -257,7 +256,7 @@ func (g *generation) buildOperation(c *config.API, op *api.Operation, env practi
 			l[p.Name] = base[p.Name]
 			continue
 		}
-		if l[p.Name], err = g.buildPart(p, s, env); err != nil {
+		if l[p.Name], err = gen.buildPart(p, s, env); err != nil {
 			return nil, err
 		}
 	}
@@ -331,18 +330,18 @@ func (b *screenedBody) Read(p []byte) (int, error) {
 }
 
 // close gives back what build took. The generation serves no more.
-func (g *generation) close() error {
+func (gen *generation) close() error {
 	var all []error
-	for _, c := range slices.Backward(g.closers) {
+	for _, c := range slices.Backward(gen.closers) {
 		all = append(all, c())
 	}
 	return errors.Join(all...)
 }
 
 // runAll runs what the practices run, until ctx ends or one of them fails.
-func (g *generation) runAll(ctx context.Context) error {
+func (gen *generation) runAll(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for _, run := range g.run {
+	for _, run := range gen.run {
 		group.Go(func() (err error) {
 			defer func() {
 				if v := recover(); v != nil {

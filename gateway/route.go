@@ -12,12 +12,12 @@ import (
 )
 
 // route finds the operation of a request. What the descriptions do not declare does not exist.
-func (g *generation) route(x *exchange.Exchange) (*exchange.Chain, error) {
+func (gen *generation) route(x *exchange.Exchange) (*exchange.Chain, error) {
 	req := &x.Request
 	if req.Path == "*" { // OPTIONS *: asks for the server, not for a resource
 		return nil, exchange.Reply(http.StatusNoContent, nil, nil)
 	}
-	m, params := g.router.Match(req.Host, req.Path, req.Params)
+	m, params := gen.router.Match(req.Host, req.Path, req.Params)
 	req.Params = params
 	op := m.Operation(req.Method)
 	if op == nil && req.Ambiguity != 0 {
@@ -36,7 +36,7 @@ func (g *generation) route(x *exchange.Exchange) (*exchange.Chain, error) {
 			Detail: "This method is not offered here.", Header: []problem.Field{{Name: "Allow", Value: allow}}}
 	}
 	op.NameParams(req.Params)
-	chain := g.chains[op]
+	chain := gen.chains[op]
 	if op.WebSocket && req.Upgrade == "websocket" && !sameOrigin(x) {
 		return chain, &problem.Error{Status: http.StatusForbidden, Code: "origin_refused",
 			Detail: "Pages of this origin may not open a WebSocket here."}
