@@ -4,6 +4,7 @@
 package exchange
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -52,8 +53,11 @@ func (a *Answer) SetTunnel(rwc io.ReadWriteCloser, protocol string) {
 }
 
 // Streams reports whether the answer is made of pieces that the client waits for: server-sent events, record streams,
-// plain text of unknown length. Such an answer is not held back.
+// plain text of unknown length. Such an answer is not held back. An error is nothing to wait for: it never streams.
 func (a *Answer) Streams() bool {
+	if a.Status >= 400 {
+		return false
+	}
 	t, _, _ := strings.Cut(a.Header.Get("Content-Type"), ";")
 	switch t = strings.ToLower(strings.TrimSpace(t)); t {
 	case "text/event-stream", "application/x-ndjson", "application/ndjson", "application/jsonl",
@@ -71,9 +75,9 @@ const maxHeld = 64 << 10
 // A pass is the one way of a body to the client.
 type pass struct {
 	held      []byte
-	scratch   []byte
 	committed bool
 	streams   bool
+	length    int64 // that the head told; -1: none
 }
 
 func (p *pass) reusable() []byte {
@@ -104,7 +108,7 @@ func (x *Exchange) length() int64 {
 
 // commit sends the head. From here on a failure breaks the connection.
 func (x *Exchange) commit(length int64) error {
-	x.passing.committed = true
+	x.passing.committed, x.passing.length = true, length
 	return x.eng.writeHead(x.Answer.Status, &x.Answer.Header, length)
 }
 
@@ -119,11 +123,9 @@ func (x *Exchange) push(chunk []byte, flush, last bool) error {
 	}
 	out := chunk
 	for i, f := range x.Answer.filters {
-		var dst []byte
+		var dst []byte // between two filters; the last one appends to what is held
 		if i == len(x.Answer.filters)-1 {
 			dst = p.held
-		} else {
-			dst = nil // only with two filters, which no operation has without a stream of its own
 		}
 		next, err := f.Filter(dst, out, flush || p.streams, last)
 		if err != nil {
@@ -161,14 +163,11 @@ func (x *Exchange) send(b []byte) error {
 // forward moves the upstream's body through the pass.
 func (x *Exchange) forward() error {
 	if err := x.begin(); err != nil {
-		return ClientGone(err)
+		return err
 	}
 	a := &x.Answer
 	if a.body == nil || bodiless(x.Request.Method, a.Status) {
-		if !x.passing.committed {
-			return ClientGone(x.commit(x.length()))
-		}
-		return nil
+		return x.end()
 	}
 	buf := copyBuffers.Get().(*[copyBuffer]byte)
 	defer copyBuffers.Put(buf)
@@ -182,18 +181,34 @@ func (x *Exchange) forward() error {
 			}
 			if flush && n > 0 && x.passing.committed {
 				if err := x.eng.flush(); err != nil {
-					return ClientGone(err)
+					return err
 				}
 			}
 		}
 		if last {
-			return nil
+			return x.end()
+		}
+		if rerr != nil && x.Context().Err() != nil {
+			return ClientGone(rerr) // it was broken off because nobody reads any more
 		}
 		if rerr != nil {
 			return &problem.Error{Status: 502, Code: "upstream_broke_off",
 				Detail: "The service behind this gateway broke off its answer.", Cause: rerr}
 		}
 	}
+}
+
+// end sends the head of an answer without a body, and reports one that is not as long as its head said: the engine then
+// breaks it instead of leaving the client to wait, or to take a part for the whole.
+func (x *Exchange) end() error {
+	p := &x.passing
+	if !p.committed {
+		return x.commit(x.length())
+	}
+	if p.length >= 0 && x.Answer.sent != p.length && !bodiless(x.Request.Method, x.Answer.Status) {
+		return internal(fmt.Errorf("an answer of %d bytes was declared to have %d", x.Answer.sent, p.length))
+	}
+	return nil
 }
 
 // bodiless reports whether an answer has no body whatever its header says (RFC 9110 section 6.4.1).

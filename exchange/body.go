@@ -4,14 +4,12 @@
 package exchange
 
 import (
-	"bytes"
-	"compress/gzip"
-	"compress/zlib"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
-	"strings"
+	"sync"
 	"sync/atomic"
 
 	"yett/jsonstream"
@@ -23,8 +21,6 @@ const (
 	DefaultBodyLimit = 1 << 20
 	// maxPooled is the largest buffer kept for the next exchange; larger ones go to the collector.
 	maxPooled = 64 << 10
-	// maxInflation is how many times larger than its compressed form a body may become.
-	maxInflation = 100
 )
 
 // Body is a request body. Nobody has read it before a step asks; who never asks lets it stream to the upstream.
@@ -37,15 +33,17 @@ type Body struct {
 	JSONLimits jsonstream.Limits
 
 	header  *Header
+	mu      sync.Mutex    // state, buf and err: a transport may begin to read while steps still run
 	src     io.ReadCloser // nil: no body
 	buf     []byte
 	state   bodyState
 	err     error
+	excused bool // a step that only observes would have refused err
 	doc     jsonstream.Doc
 	docErr  error
 	docDone bool
-	decoded bool // buf is the inflated form; the Content-Encoding field was removed
-	out     *outgoing
+	foreign bool // buf was not made here for reuse: it is the inflated form, or a step's
+	outs    []*outgoing
 	n       atomic.Int64
 }
 
@@ -54,7 +52,7 @@ type bodyState uint8
 const (
 	untouched bodyState = iota
 	buffered
-	overlong // buf holds the first Limit+1 bytes, more follow in src; only observe mode forwards it
+	overlong // buf holds what was read of it, more follows in src; only observe mode forwards it
 	broken   // the client's bytes cannot be read
 	streamed
 )
@@ -63,12 +61,13 @@ const (
 // exchange ends. What cannot be read is a *problem.Error: 413 too large, 415 unknown content coding, 400 broken,
 // 408 too slow. The same answer comes every time.
 func (b *Body) Bytes() ([]byte, error) {
-	if b.state == untouched {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch b.state {
+	case untouched:
 		b.read()
-	}
-	if b.state == streamed {
-		return nil, &problem.Error{Status: http.StatusInternalServerError, Code: "internal",
-			Detail: "The request could not be handled.", Cause: errors.New("a step asked for a body that was already streamed")}
+	case streamed:
+		return nil, internal(errors.New("a step asked for a body that was already streamed"))
 	}
 	return b.buf, b.err
 }
@@ -96,10 +95,19 @@ func (b *Body) Decode(f func(data []byte, doc *jsonstream.Doc) error) (*jsonstre
 
 // Replace makes data the body that is forwarded and that later steps see. The body must have been read.
 func (b *Body) Replace(data []byte) {
-	b.buf, b.err, b.state = data, nil, buffered
-	b.decoded = true // the buffer is not ours to reuse
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.buf, b.err, b.state, b.foreign = data, nil, buffered, true
 	b.doc.Reset()
 	b.docDone, b.docErr = false, nil
+	b.rewritten()
+}
+
+// rewritten removes the fields that speak of the bytes as they came.
+func (b *Body) rewritten() {
+	for _, name := range []string{"Content-Encoding", "Content-MD5", "Digest", "Content-Digest", "Repr-Digest"} {
+		b.header.Del(name)
+	}
 }
 
 func unreadable(err error) error {
@@ -130,7 +138,7 @@ func (b *Body) read() {
 		b.state, b.err = overlong, b.tooLarge()
 		return
 	}
-	raw, err := readLimited(b.buf[:0], b.src, b.Limit+1)
+	raw, err := readLimited(b.buf[:0], b.src, beyond(b.Limit))
 	b.buf = raw
 	b.n.Store(int64(len(raw)))
 	switch {
@@ -141,51 +149,6 @@ func (b *Body) read() {
 	default:
 		b.inflate()
 	}
-}
-
-func (b *Body) inflate() {
-	coding := strings.ToLower(strings.TrimSpace(b.header.Get("Content-Encoding")))
-	if coding == "" || coding == "identity" || len(b.buf) == 0 {
-		return
-	}
-	r, err := inflater(coding, bytes.NewReader(b.buf))
-	if err != nil {
-		b.err = err
-		return
-	}
-	limit := min(b.Limit, int64(len(b.buf))*maxInflation)
-	plain, err := readLimited(nil, r, limit+1)
-	switch {
-	case err != nil:
-		b.err = &problem.Error{Status: http.StatusBadRequest, Code: "body_unreadable",
-			Detail: "The compressed body cannot be read.", Cause: err}
-	case int64(len(plain)) > limit:
-		b.err = b.tooLarge()
-	default:
-		// What was judged is forwarded: the upstream receives the inflated form.
-		b.buf, b.decoded = plain, true
-		b.header.Del("Content-Encoding")
-	}
-}
-
-func inflater(coding string, r io.Reader) (io.Reader, error) {
-	var out io.Reader
-	var err error
-	switch coding {
-	case "gzip", "x-gzip":
-		out, err = gzip.NewReader(r)
-	case "deflate":
-		out, err = zlib.NewReader(r)
-	default:
-		return nil, &problem.Error{Status: http.StatusUnsupportedMediaType, Code: "content_encoding",
-			Detail: "The content coding of the body is not supported.",
-			Header: []problem.Field{{Name: "Accept-Encoding", Value: "gzip, deflate, identity"}}}
-	}
-	if err != nil {
-		return nil, &problem.Error{Status: http.StatusBadRequest, Code: "body_unreadable",
-			Detail: "The compressed body cannot be read.", Cause: err}
-	}
-	return out, nil
 }
 
 func readError(err error) error {
@@ -200,6 +163,9 @@ func readError(err error) error {
 	return &problem.Error{Status: http.StatusBadRequest, Code: "body_unreadable",
 		Detail: "The body could not be read.", Cause: err}
 }
+
+// beyond is one byte more than limit, with which a reader finds out that there is more.
+func beyond(limit int64) int64 { return limit + min(1, math.MaxInt64-limit) }
 
 // readLimited appends at most limit bytes of r to dst.
 func readLimited(dst []byte, r io.Reader, limit int64) ([]byte, error) {
@@ -234,70 +200,49 @@ func (b *Body) Wrap(f func(io.ReadCloser) io.ReadCloser) {
 // Received counts how many bytes came from the client so far.
 func (b *Body) Received() int64 { return b.n.Load() }
 
-// Outgoing returns what is sent to the upstream and its length, -1 if unknown; nil where there is no body. The reader
-// ends with a *problem.Error where a streamed body exceeds its limit. Its Close tells that nobody reads any more.
-func (b *Body) Outgoing() (io.ReadCloser, int64) {
-	if b.state == buffered {
-		if len(b.buf) == 0 {
-			return nil, 0
-		}
-		b.out = &outgoing{r: bytes.NewReader(b.buf), left: -1}
-		return b.out, int64(len(b.buf))
-	}
-	if b.src == nil || b.state == broken || b.state == streamed {
-		return nil, 0
-	}
-	b.out = &outgoing{b: b, r: b.src, left: b.Limit}
-	if b.state == overlong { // observe mode: found too large, passed on all the same
-		b.out.r, b.out.left = io.MultiReader(bytes.NewReader(b.buf), b.src), -1
-	}
-	b.state = streamed
-	return b.out, b.Length
-}
-
 // Retriable reports whether the body can be sent a second time.
-func (b *Body) Retriable() bool { return b.src == nil || b.state == buffered }
-
-// An outgoing is read by the transport in a goroutine of its own, even after the upstream has answered. Until it was
-// closed, the buffers behind it are not reused.
-type outgoing struct {
-	b      *Body // nil: the bytes were counted when they were buffered
-	r      io.Reader
-	left   int64 // bytes still allowed; -1: no limit
-	closed atomic.Bool
+func (b *Body) Retriable() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.src == nil || b.state == buffered
 }
 
-func (o *outgoing) Read(p []byte) (int, error) {
-	n, err := o.r.Read(p)
-	if o.b != nil {
-		o.b.n.Add(int64(n))
-		if o.left >= 0 {
-			if o.left -= int64(n); o.left < 0 {
-				return 0, o.b.tooLarge()
-			}
-		}
+// excuse notes that a step which only observes would have refused with err. It reports whether the exchange may go on:
+// a body that broke off cannot be passed on.
+func (b *Body) excuse(err error) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil && errors.Is(err, b.err) {
+		b.excused = b.state != broken
 	}
-	if err != nil && err != io.EOF {
-		err = readError(err)
+	return b.state != broken
+}
+
+// refused returns why the body may not be passed on, whatever the steps made of it: its declared length is beyond the
+// limit, or it could not be read and no step that observes has let that pass.
+func (b *Body) refused() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.refusal()
+}
+
+func (b *Body) refusal() error {
+	if b.state == untouched && b.src != nil && b.Length > b.Limit {
+		return b.tooLarge()
 	}
-	return n, err
+	if b.excused {
+		return nil
+	}
+	return b.err
 }
-
-// Close leaves the client's bytes to the engine, which owns them.
-func (o *outgoing) Close() error {
-	o.closed.Store(true)
-	return nil
-}
-
-// busy reports whether a transport may still read from the body's buffers.
-func (b *Body) busy() bool { return b.out != nil && !b.out.closed.Load() }
 
 func (b *Body) reset() {
 	buf := b.buf
-	if cap(buf) > maxPooled || b.decoded {
+	if cap(buf) > maxPooled || b.foreign {
 		buf = nil
 	}
-	doc := b.doc
+	doc, outs := b.doc, b.outs
 	doc.Reset()
-	*b = Body{buf: buf[:0], doc: doc}
+	clear(outs)
+	*b = Body{buf: buf[:0], doc: doc, outs: outs[:0]}
 }

@@ -54,14 +54,23 @@ type Server struct {
 // serve takes x through its life.
 func (s *Server) serve(x *Exchange, err error) {
 	defer s.close(x)
-	if s.Panicked != nil {
-		defer func() {
-			if v := recover(); v != nil {
-				x.decide("gateway", Failed, "panic", 0)
-				x.finish(s, s.Panicked(x, v, debug.Stack()))
-			}
-		}()
-	}
+	defer func() {
+		if x.over {
+			return
+		}
+		if s.Panicked == nil {
+			x.decide("gateway", Failed, "panic", 0)
+			return // the panic goes on; the record says that the answer was cut off
+		}
+		switch v := recover(); v {
+		case nil, http.ErrAbortHandler: // a handler's way to break the connection
+			x.eng.abort()
+		default:
+			x.decide("gateway", Failed, "panic", 0)
+			x.finish(s, s.Panicked(x, v, debug.Stack()))
+			x.over = true
+		}
+	}()
 	if err == nil {
 		err = s.request(x)
 	}
@@ -69,6 +78,7 @@ func (s *Server) serve(x *Exchange, err error) {
 		err = x.answer()
 	}
 	x.finish(s, err)
+	x.over = true
 }
 
 // request takes x up to the upstream's answer.
@@ -89,13 +99,20 @@ func (s *Server) request(x *Exchange) error {
 		x.decide("route", Refused, problem.Code(err), 0)
 		return err
 	}
-	x.decide("route", Passed, "", 0)
 	if bad := x.Request.Ambiguity &^ chain.Allow; bad != 0 {
 		x.decide("route", Refused, "ambiguous_path", 0)
 		return Ambiguous(bad)
 	}
+	x.decide("route", Passed, "", 0)
 	if err := x.run(chain.Request); err != nil {
 		return err
+	}
+	// Behind a handler more practices may follow, with limits of their own: there the body fails when it is read.
+	if _, handler := chain.Upstream.(handlerUpstream); !handler {
+		if err := x.Request.Body.refused(); err != nil {
+			x.decide("gateway", Refused, problem.Code(err), 0)
+			return err
+		}
 	}
 	start := time.Now()
 	x.reached = true
@@ -112,6 +129,10 @@ func Ambiguous(a api.Ambiguity) error {
 
 // answer judges the upstream's answer and sends it.
 func (x *Exchange) answer() error {
+	if a := &x.Answer; a.tunnel == nil && (a.Status < 200 || a.Status > 599) {
+		return &problem.Error{Status: http.StatusBadGateway, Code: "upstream_status",
+			Detail: "The service behind this gateway gave an answer that cannot be passed on.", Cause: fmt.Errorf("status %d", a.Status)}
+	}
 	if err := x.responses(); err != nil {
 		return err
 	}
@@ -163,8 +184,7 @@ func (x *Exchange) run(links []Link) error {
 			return r
 		}
 		p := problem.From(err)
-		// Observing never lets through what cannot be passed on: a body that broke off.
-		if l.Observe && x.Request.Body.state != broken {
+		if l.Observe && x.Request.Body.excuse(p) {
 			x.decide(l.Practice, Observed, p.Code, took)
 			continue
 		}
@@ -199,6 +219,8 @@ func (x *Exchange) finish(s *Server, err error) {
 		// Never a truncated answer that looks whole, never a problem document behind half a body.
 		if !errors.Is(err, errClientGone) {
 			x.outcome = problem.From(err)
+		} else if !x.passing.committed {
+			x.Answer.Status = 0
 		}
 		x.Answer.aborted = true
 		x.eng.abort()
@@ -243,7 +265,8 @@ func (x *Exchange) dropAnswer() {
 	a := &x.Answer
 	x.closeAnswer()
 	a.Header.Reset()
-	a.filters, a.Length = nil, -1
+	clear(a.filters)
+	a.filters, a.Length = a.filters[:0], -1
 	x.passing.held = x.passing.held[:0]
 }
 
@@ -273,38 +296,11 @@ func (s *Server) close(x *Exchange) {
 	x.recycle()
 }
 
-// tunnel joins both sides until both copies have ended.
-func (x *Exchange) tunnel() error {
-	up := x.Answer.tunnel
-	x.headers(x.chain.Header)
-	x.passing.committed = true
-	client, err := x.eng.hijack(&x.Answer.Header, x.Answer.protocol)
-	if err != nil {
-		return ClientGone(err)
-	}
-	defer client.Close()
-	var both sync.WaitGroup
-	both.Go(func() {
-		// Either end closing ends the other: an error here is the end of the tunnel, not a failure.
-		_, _ = io.Copy(up, client)
-		if half, ok := up.(interface{ CloseWrite() error }); ok {
-			_ = half.CloseWrite()
-			return
-		}
-		_ = up.Close()
-	})
-	n, _ := io.Copy(client, up)
-	_ = client.Close()
-	both.Wait()
-	x.Answer.sent = n
-	return nil
-}
-
 const copyBuffer = 32 << 10
 
 var copyBuffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
 
-// engine is what carries an exchange: net/http today.
+// engine is what carries an exchange: net/http today. Its errors are ClientGone, unless the fault is ours.
 type engine interface {
 	context() context.Context
 	writeHead(status int, h *Header, length int64) error

@@ -18,9 +18,11 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
+	"io"
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -52,11 +54,13 @@ type Exchange struct {
 	eng       engine
 	chain     *Chain
 	nested    []*Chain
+	handed    io.ReadCloser // the body that the innermost handler was given
 	decisions []Decision
 	note      string
 	deferred  []func()
 	outcome   *problem.Error
 	reached   bool
+	over      bool // nothing panicked on the way
 	passing   pass
 }
 
@@ -202,12 +206,12 @@ func (x *Exchange) release() {
 	}
 }
 
-// recycle returns x to the pool, unless a transport may still read its body.
+// recycle returns x to the pool, unless a transport is still reading its body.
 func (x *Exchange) recycle() {
-	if x.Request.Body.busy() {
+	if !x.Request.Body.detach() {
 		return
 	}
-	if poisoned {
+	if poisoned.Load() {
 		x.poison()
 		return
 	}
@@ -219,9 +223,11 @@ func (x *Exchange) recycle() {
 	clear(x.Credentials)
 	clear(req.Params)
 	clear(x.nested)
+	clear(ans.filters)
+	clear(x.deferred[:cap(x.deferred)]) // they were called from the end; what they hold must not stay
 	*x = Exchange{
-		Request:     Request{Header: req.Header, Params: req.Params[:0]},
-		Answer:      Answer{Header: ans.Header},
+		Request:     Request{Header: req.Header, Params: req.Params[:0], Body: Body{buf: req.Body.buf, doc: req.Body.doc, outs: req.Body.outs}},
+		Answer:      Answer{Header: ans.Header, filters: ans.filters[:0]},
 		Credentials: x.Credentials[:0],
 		Quotas:      x.Quotas[:0],
 		decisions:   x.decisions[:0],
@@ -229,13 +235,12 @@ func (x *Exchange) recycle() {
 		nested:      x.nested[:0],
 		passing:     pass{held: x.passing.reusable()},
 	}
-	x.Request.Body = Body{buf: req.Body.buf, doc: req.Body.doc}
 	pool.Put(x)
 }
 
 // poisoned makes every exchange single-use and overwrites its buffers when it ends, so that a []byte kept too long
 // shows at once. Tests switch it on.
-var poisoned bool
+var poisoned atomic.Bool
 
 func (x *Exchange) poison() {
 	for i := range x.Request.Body.buf {

@@ -5,6 +5,7 @@ package exchange
 
 import (
 	"fmt"
+	"net/textproto"
 	"strings"
 )
 
@@ -12,7 +13,7 @@ import (
 type Field struct{ Name, Value string }
 
 // Header is the fields of a message without its framing fields (Host, Content-Length, Transfer-Encoding, Connection,
-// TE, Trailer, Upgrade, Expect): those belong to the engine or are members of Request and Answer, so that no step can
+// Keep-Alive, Proxy-Connection, TE, Trailer, Upgrade, Expect): those belong to the engine or are members of Request and Answer, so that no step can
 // desynchronise them. Names are compared without case. Fields of one name keep their order; nothing may rely on the
 // order between names.
 type Header struct{ fields []Field }
@@ -143,6 +144,30 @@ func check(name, value string) {
 	if !ValidName(name) || !ValidValue(value) {
 		panic(fmt.Sprintf("exchange: header field %q would break the framing of the message", name))
 	}
+}
+
+// FoldName returns the one name under which a CGI-like server knows a field: such servers read X_Yett_Subject,
+// X.Yett.Subject and X-Yett-Subject alike. Who forbids a field, or speaks for the gateway in it, compares folded names.
+// The result is in net/http's canonical case.
+func FoldName(name string) string {
+	for i := range len(name) {
+		if odd(name[i]) {
+			b := []byte(name)
+			for ; i < len(b); i++ {
+				if odd(b[i]) {
+					b[i] = '-'
+				}
+			}
+			name = string(b)
+			break
+		}
+	}
+	return textproto.CanonicalMIMEHeaderKey(name)
+}
+
+// odd reports whether c is no letter, digit or hyphen.
+func odd(c byte) bool {
+	return c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
 }
 
 // ValidName reports whether s is a field name (RFC 9110 section 5.1).

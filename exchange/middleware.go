@@ -4,10 +4,8 @@
 package exchange
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 )
@@ -30,8 +28,10 @@ func Middleware(next http.Handler, steps ...Step) http.Handler {
 }
 
 // Handler runs c around next, answers included. Handlers may be stacked: the inner ones share the exchange of the
-// outermost, so callers, bodies and decisions are common to all. Paths with more than one reading are refused unless
-// c.Allow names them.
+// outermost, so callers, bodies, decisions and the spellings of the path that it allows are common to all. A handler of
+// another kind may stand between two of them and change the header of the request. Its method, target and body, and the
+// ResponseWriter, are those of the exchange throughout: behind a handler that puts its own in their place, requests are
+// answered with 500. Protocol upgrades do not pass through handlers.
 func (c *Chain) Handler(next http.Handler) http.Handler {
 	outer := *c
 	outer.Upstream = handlerUpstream{next}
@@ -43,23 +43,47 @@ func (c *Chain) Handler(next http.Handler) http.Handler {
 			return
 		}
 		hw, ok := w.(*handlerWriter)
-		if !ok {
+		if !ok || hw.x != x {
 			http.Error(w, "a handler between two practices hides their ResponseWriter", http.StatusInternalServerError)
 			return
 		}
+		if r.Body != x.handed {
+			hw.fail(internal(errors.New("a handler between two practices hides the body")))
+			return
+		}
 		x.nested = append(x.nested, c)
+		if c.Operation != nil {
+			x.Operation = c.Operation
+		}
+		x.adopt(r.Header)
 		if err := x.run(c.Request); err != nil {
 			hw.fail(err)
 			return
 		}
-		next.ServeHTTP(w, forHandler(r, x))
+		next.ServeHTTP(w, forHandler(r.Context(), r, x))
 	})
+}
+
+// adopt takes over what a handler between two practices made of the header.
+func (x *Exchange) adopt(from http.Header) {
+	h := &x.Request.Header
+	h.Reset()
+	for name, values := range from {
+		if framing(name) || !ValidName(name) {
+			continue
+		}
+		for _, v := range values {
+			if ValidValue(v) {
+				h.fields = append(h.fields, Field{name, v})
+			}
+		}
+	}
 }
 
 // Around returns s with next as the upstream of every request: for programs that need Edge steps or records.
 func (s *Server) Around(next http.Handler) http.Handler {
 	out := *s
-	chain := &Chain{Upstream: handlerUpstream{next}}
+	chain := &Chain{Header: s.Header, Upstream: handlerUpstream{next}}
 	out.Route = func(*Exchange) (*Chain, error) { return chain, nil }
 	return &out
 }
@@ -74,7 +98,8 @@ func (u handlerUpstream) Do(x *Exchange) error {
 		return internal(errors.New("handlers need net/http below"))
 	}
 	w := &handlerWriter{x: x, header: make(http.Header)}
-	u.next.ServeHTTP(w, forHandler(e.r.WithContext(context.WithValue(e.r.Context(), contextKey{}, x)), x))
+	defer func() { w.err = errAnswered }() // for what the handler left running: x is not its exchange any more
+	u.next.ServeHTTP(w, forHandler(context.WithValue(e.r.Context(), contextKey{}, x), e.r, x))
 	if err := w.end(); err != nil {
 		return err
 	}
@@ -84,40 +109,21 @@ func (u handlerUpstream) Do(x *Exchange) error {
 // errAnswered ends the run of an exchange whose answer was pushed by a handler.
 var errAnswered = errors.New("answered by the handler")
 
-// forHandler is r as the exchange has it now: header and body as they were judged.
-func forHandler(r *http.Request, x *Exchange) *http.Request {
-	out := r.Clone(r.Context())
+// forHandler is r as the exchange has it now: header and body as they were judged. The body is decided on at the first
+// Read, so that practices behind next may still ask for it.
+func forHandler(ctx context.Context, r *http.Request, x *Exchange) *http.Request {
+	out := r.WithContext(ctx)
 	h := make(http.Header, x.Request.Header.Len())
 	for _, f := range x.Request.Header.All() {
 		h.Add(f.Name, f.Value)
 	}
-	if x.Request.Upgrade != "" {
-		h.Set("Connection", "Upgrade")
-		h.Set("Upgrade", x.Request.Upgrade)
-	}
 	out.Header = h
-	b := &x.Request.Body
-	if b.state == buffered && b.src != nil {
-		out.Body = io.NopCloser(bytes.NewReader(b.buf))
-		out.ContentLength = int64(len(b.buf))
-	} else if b.src != nil {
-		out.Body = struct {
-			io.Reader
-			io.Closer
-		}{&countingReader{b}, b.src}
+	out.Body, out.ContentLength = x.Request.Body.lazy()
+	if out.ContentLength >= 0 {
+		out.TransferEncoding = nil
 	}
+	x.handed = out.Body
 	return out
-}
-
-// countingReader streams an unread body to a handler within its limit.
-type countingReader struct{ b *Body }
-
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.b.src.Read(p)
-	if c.b.n.Add(int64(n)) > c.b.Limit {
-		return 0, c.b.tooLarge()
-	}
-	return n, err
 }
 
 // handlerWriter is the ResponseWriter of a handler behind practices. It has no Unwrap and no ReadFrom: both are ways
@@ -203,19 +209,12 @@ func (w *handlerWriter) end() error {
 	if w.err != nil {
 		return w.err
 	}
-	if bodiless(w.x.Request.Method, w.x.Answer.Status) {
-		if w.x.passing.committed {
-			return nil
+	if !bodiless(w.x.Request.Method, w.x.Answer.Status) {
+		if err := w.x.push(nil, false, true); err != nil {
+			return err
 		}
-		return ClientGone(w.x.commit(w.x.length()))
 	}
-	if err := w.x.push(nil, false, true); err != nil {
-		return err
-	}
-	if !w.x.passing.committed {
-		return ClientGone(w.x.commit(w.x.length()))
-	}
-	return nil
+	return w.x.end()
 }
 
 func parseLength(s string) (int64, error) {

@@ -6,6 +6,7 @@ package exchange
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -35,12 +36,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// singletons are fields that mean something else to the next reader when they come twice.
-var singletons = []string{"Authorization", "Content-Type", "Content-Encoding", "Content-Range", "Origin", "Range", "If-Range"}
-
-// rewriters are fields with which frameworks let a request say that it is another one.
-var rewriters = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url"}
-
 // read fills the canonical request from what net/http parsed.
 func (x *Exchange) read(r *http.Request) error {
 	x.Proto, x.TLS = r.Proto, r.TLS
@@ -60,9 +55,16 @@ func (x *Exchange) read(r *http.Request) error {
 	if r.Body != nil && r.Body != http.NoBody {
 		req.Body.src = r.Body
 	}
-	target := r.RequestURI
+	if err := x.readTarget(r.RequestURI); err != nil {
+		return err
+	}
+	return x.checkFields()
+}
+
+func (x *Exchange) readTarget(target string) error {
+	req := &x.Request
 	if !strings.HasPrefix(target, "/") {
-		if target == "*" && r.Method == http.MethodOptions {
+		if target == "*" && req.Method == http.MethodOptions {
 			req.Path = "*"
 			return nil
 		}
@@ -79,14 +81,23 @@ func (x *Exchange) read(r *http.Request) error {
 	if err != nil {
 		return &problem.Error{Status: http.StatusBadRequest, Code: "path_unreadable", Detail: "The path cannot be read.", Cause: err}
 	}
+	return nil
+}
+
+// singletons are fields that mean something else to the next reader when they come twice.
+var singletons = [...]string{"Authorization", "Content-Type", "Content-Encoding", "Content-Range", "Origin", "Range", "If-Range"}
+
+// checkFields refuses fields that make another request of this one.
+func (x *Exchange) checkFields() error {
+	h := &x.Request.Header
 	for _, name := range singletons {
-		if req.Header.Count(name) > 1 {
+		if h.Count(name) > 1 {
 			return &problem.Error{Status: http.StatusBadRequest, Code: "repeated_field",
 				Detail: "The field " + name + " may come only once."}
 		}
 	}
-	for _, name := range rewriters {
-		if _, ok := req.Header.Lookup(name); ok {
+	for i := range h.fields {
+		if name := FoldName(h.fields[i].Name); rewrites(name) {
 			return &problem.Error{Status: http.StatusBadRequest, Code: "rewriting_field",
 				Detail: "The field " + name + " is not accepted: a request is what its first line says."}
 		}
@@ -94,13 +105,23 @@ func (x *Exchange) read(r *http.Request) error {
 	return nil
 }
 
+// rewrites reports whether frameworks let a request say in this field that it is another one.
+func rewrites(folded string) bool {
+	switch folded {
+	case "X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url":
+		return true
+	}
+	return false
+}
+
 // readHeader copies the fields that are the practices' business. Hop-by-hop fields stay behind (RFC 9110 section 7.6.1),
-// and so does every X-Yett field: only we speak to the upstream in that name.
+// and so does every X-Yett field in any spelling: only we speak to the upstream in that name.
 func (x *Exchange) readHeader(r *http.Request) {
 	h := &x.Request.Header
 	named := r.Header["Connection"]
 	for name, values := range r.Header {
-		if framing(name) || strings.HasPrefix(name, "X-Yett-") || len(named) > 0 && connectionNames(named, name) {
+		folded := FoldName(name)
+		if framing(folded) || strings.HasPrefix(folded, "X-Yett-") || len(named) > 0 && connectionNames(named, name) {
 			continue
 		}
 		for _, v := range values {
@@ -149,12 +170,24 @@ func (e *netHTTP) context() context.Context { return e.r.Context() }
 
 func (e *netHTTP) writeHead(status int, h *Header, length int64) error {
 	out := e.w.Header()
-	for _, f := range h.fields {
+	if len(out) > 0 { // of handlers around this one; what we say ourselves, we say alone
+		for _, f := range h.fields {
+			delete(out, http.CanonicalHeaderKey(f.Name))
+		}
+	}
+	values := make([]string, len(h.fields), len(h.fields)+1) // one allocation for all
+	for i, f := range h.fields {
 		k := http.CanonicalHeaderKey(f.Name)
-		out[k] = append(out[k], f.Value)
+		if had := out[k]; had != nil {
+			out[k] = append(had, f.Value)
+			continue
+		}
+		values[i] = f.Value
+		out[k] = values[i : i+1 : i+1]
 	}
 	if length >= 0 && status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified {
-		out["Content-Length"] = []string{strconv.FormatInt(length, 10)}
+		values = append(values, strconv.FormatInt(length, 10))
+		out["Content-Length"] = values[len(values)-1:]
 	}
 	if _, ok := out["Content-Type"]; !ok {
 		out["Content-Type"] = nil // net/http would guess one
@@ -163,20 +196,33 @@ func (e *netHTTP) writeHead(status int, h *Header, length int64) error {
 	return nil
 }
 
-func (e *netHTTP) write(b []byte) (int, error) { return e.w.Write(b) }
+func (e *netHTTP) write(b []byte) (int, error) {
+	n, err := e.w.Write(b)
+	if errors.Is(err, http.ErrContentLength) || errors.Is(err, http.ErrBodyNotAllowed) {
+		return n, internal(err)
+	}
+	return n, ClientGone(err)
+}
 
-func (e *netHTTP) flush() error { return http.NewResponseController(e.w).Flush() }
+// flush does nothing where a handler around this one cannot: then nothing waits in our hands.
+func (e *netHTTP) flush() error {
+	err := http.NewResponseController(e.w).Flush()
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	return ClientGone(err)
+}
 
 func (e *netHTTP) abort() { e.aborted = true }
 
 func (e *netHTTP) hijack(h *Header, protocol string) (io.ReadWriteCloser, error) {
 	conn, rw, err := http.NewResponseController(e.w).Hijack()
 	if err != nil {
-		return nil, err
+		return nil, internal(err)
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		_ = conn.Close()
-		return nil, err
+		return nil, ClientGone(err)
 	}
 	head := append([]byte(nil), "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "...)
 	head = append(head, protocol...)
@@ -187,7 +233,7 @@ func (e *netHTTP) hijack(h *Header, protocol string) (io.ReadWriteCloser, error)
 	head = append(head, "\r\n"...)
 	if _, err := conn.Write(head); err != nil {
 		_ = conn.Close()
-		return nil, err
+		return nil, ClientGone(err)
 	}
 	return &tunnelConn{Conn: conn, r: rw.Reader}, nil
 }
@@ -199,3 +245,6 @@ type tunnelConn struct {
 }
 
 func (c *tunnelConn) Read(p []byte) (int, error) { return c.r.Read(p) }
+
+// CloseWrite tells the client that nothing more comes.
+func (c *tunnelConn) CloseWrite() error { return closeWrite(c.Conn) }

@@ -56,7 +56,7 @@ type Record struct {
 	Operation string // operation id
 	Method    string
 	Path      string // the template, never the concrete path; "" if undeclared
-	Status    int    // as sent to the client; 0: the client was gone
+	Status    int    // as sent to the client; 0: nothing was sent
 	Client    string
 	Subject   string
 	Key       string
@@ -90,6 +90,12 @@ func (x *Exchange) record() Record {
 		Duration: time.Since(x.Start), BytesIn: x.Request.Body.Received(), BytesOut: x.Answer.sent,
 		Aborted: x.Answer.aborted, Trace: x.Trace,
 		Decisions: append([]Decision(nil), x.decisions...),
+	}
+	if !x.over {
+		r.Aborted = true
+		if !x.passing.committed {
+			r.Status = 0
+		}
 	}
 	if a, err := x.ClientAddr(); err == nil {
 		r.Address = a

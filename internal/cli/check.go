@@ -4,49 +4,81 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"yett/api"
 	"yett/config"
 	"yett/gateway"
-	"yett/internal/source"
+	"yett/internal/cli/term"
 )
 
 // checkCommand reads a configuration, or a description alone, and tells all that is wrong in one run.
 func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{Use: "check [OPENAPI]", Short: "is the configuration well; nothing is started", Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var file *config.File
-			var err error
-			if len(args) == 1 {
-				file, err = config.Parse(config.CommandLine, config.Arguments{OpenAPI: args[0], Upstream: "http://localhost:9000"}.YAML(), gateway.Practices())
-			} else {
-				file, err = a.load()
-			}
+		RunE: func(_ *cobra.Command, args []string) error {
+			file, err := a.toCheck(args)
 			if err != nil {
-				return a.findings(err)
+				return err
 			}
 			plan, err := gateway.Check(file)
 			if err != nil {
-				return a.findings(err)
-			}
-			for _, w := range plan.Warnings {
-				a.err.Printf("%s: %s%s\n", w.Where, w.What, parens(w.Hint))
-			}
-			name := filepath.Base(file.Path)
-			if len(args) == 1 {
-				name = args[0]
+				return err
 			}
 			if a.json {
-				return a.printJSON(map[string]any{"apis": len(plan.APIs), "operations": plan.Operations, "loosened": plan.Loosened})
+				return a.printJSON(planJSON(plan))
 			}
-			a.out.Printf("%s is well: %d %s, %d operations, %d loosened with a reason.\n", name, len(plan.APIs), plural(len(plan.APIs), "API"), plan.Operations, plan.Loosened)
+			if len(plan.Warnings) > 0 {
+				a.err.Println("Worth a look, not an error:")
+				for _, w := range plan.Warnings {
+					a.err.Println(w.String())
+				}
+				a.err.Println()
+			}
+			a.out.Println(wellWords(file, len(args) == 1, plan))
 			return nil
 		}}
+}
+
+// toCheck is the configuration to look at: what -c names, or what a start with a description alone would mean.
+func (a *app) toCheck(args []string) (*config.File, error) {
+	if len(args) == 0 {
+		return a.load()
+	}
+	return config.Parse(config.CommandLine, config.Arguments{OpenAPI: args[0], Upstream: "http://localhost:9000"}.YAML(), gateway.Practices())
+}
+
+func wellWords(file *config.File, alone bool, plan *gateway.Plan) string {
+	names := filepath.Base(file.APIs[0].OpenAPI)
+	verb := "is"
+	if !alone {
+		verb = "are"
+		if n := len(file.APIs); n > 1 {
+			names = fmt.Sprintf("its %d descriptions", n)
+		}
+		names = filepath.Base(file.Path) + " and " + names
+	}
+	loosened := "none loosened"
+	if plan.Loosened > 0 {
+		loosened = fmt.Sprintf("%d loosened with a reason", plan.Loosened)
+	}
+	return fmt.Sprintf("%s %s well: %d %s, %s %s, all %d practices on, %s.", names, verb, len(plan.APIs), plural(len(plan.APIs), "API"),
+		term.Count(int64(plan.Operations)), plural(plan.Operations, "operation"), len(gateway.Practices()), loosened)
+}
+
+// planJSON is a configuration that is well, as a machine reads it.
+func planJSON(plan *gateway.Plan) any {
+	type warning struct {
+		Where string `json:"where"`
+		What  string `json:"what"`
+		Hint  string `json:"hint,omitempty"`
+	}
+	warnings := []warning{}
+	for _, w := range plan.Warnings {
+		warnings = append(warnings, warning{w.Where.String(), w.What, w.Hint})
+	}
+	return map[string]any{"apis": len(plan.APIs), "operations": plan.Operations, "loosened": plan.Loosened, "warnings": warnings}
 }
 
 func plural(n int, word string) string {
@@ -54,36 +86,4 @@ func plural(n int, word string) string {
 		return word
 	}
 	return word + "s"
-}
-
-// findings prints every error at its place, with the excerpt on a terminal only.
-func (a *app) findings(err error) error {
-	n := 0
-	for _, e := range flatten(err) {
-		n++
-		a.err.Println(e.Error())
-		if c, ok := errors.AsType[*config.Error](e); ok && a.err.Terminal {
-			a.err.Printf("%s", c.Excerpt(a.err.ASCII))
-		}
-	}
-	return &failure{what: "", hint: fmt.Sprintf("%d %s. Nothing was started or changed.", n, plural(n, "error")), code: exitUsage, cause: err}
-}
-
-// flatten lists the single errors of what may be many.
-func flatten(err error) []error {
-	switch e := err.(type) { //nolint:errorlint // the shape of this very error, not of what it wraps
-	case *config.Error, *source.Error:
-		return []error{err}
-	case config.Errors:
-		return e.Unwrap()
-	case api.Errors:
-		return e.Unwrap()
-	case interface{ Unwrap() []error }:
-		var all []error
-		for _, inner := range e.Unwrap() {
-			all = append(all, flatten(inner)...)
-		}
-		return all
-	}
-	return []error{err}
 }

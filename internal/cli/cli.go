@@ -8,9 +8,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,28 +24,6 @@ import (
 
 // Version is what `yett version` prints; releases set it when they link.
 var Version = "0.1.0"
-
-// Exit codes.
-const (
-	exitOK      = 0 // done and well
-	exitFinding = 1 // a finding, a refusal or a failure
-	exitUsage   = 2 // wrong usage or configuration
-	exitStopped = 130
-)
-
-// A failure is an error with its way on and its exit code.
-type failure struct {
-	what, hint string
-	code       int
-	cause      error
-}
-
-func (f *failure) Error() string { return f.what }
-func (f *failure) Unwrap() error { return f.cause }
-
-func usage(hint, format string, args ...any) error {
-	return &failure{what: fmt.Sprintf(format, args...), hint: hint, code: exitUsage}
-}
 
 // app is what every command shares.
 type app struct {
@@ -67,6 +45,7 @@ func Run(ctx context.Context, args []string, in, out, errs *os.File) int {
 	a.screens()
 	root := a.root()
 	root.SetArgs(args)
+	a.json = slices.Contains(args, "--json") // an error in the flags themselves is told as JSON too
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
@@ -117,10 +96,11 @@ func (a *app) root() *cobra.Command {
 	pf.StringVarP(&a.file, "config", "c", "", "configuration file")
 	start.add(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage("see "+cmd.CommandPath()+" --help", "%s", err)
+		return usage(cmd.CommandPath()+" --help", "%s", err)
 	})
 	root.AddCommand(a.runCommand(), a.initCommand(), a.checkCommand(), a.keyCommand(), a.explainCommand(),
 		a.statusCommand(), a.demoCommand(), a.versionCommand(), a.exitHelp())
+	strict(root)
 	return root
 }
 
@@ -132,66 +112,7 @@ func (a *app) rootArgs(cmd *cobra.Command, args []string) error {
 	case len(args) == 1 && (strings.ContainsAny(args[0], "./") || strings.HasSuffix(args[0], "yaml")):
 		return usage("yett "+args[0]+" http://localhost:9000", "%s needs the address of the service behind it", args[0])
 	}
-	var words []string
-	for _, c := range cmd.Commands() {
-		words = append(words, c.Name())
-	}
-	if near := config.Nearest(args[0], words); near != "" {
-		return usage("yett "+near, "unknown command %q (did you mean %s?)", args[0], near)
-	}
-	return usage("yett help", "unknown command %q", args[0])
-}
-
-// report prints an error in two lines, what and one way on, and returns the exit code.
-func (a *app) report(cmd *cobra.Command, err error) int {
-	code := exitFinding
-	f, ok := errors.AsType[*failure](err)
-	if !ok {
-		f = explainError(err)
-	}
-	if f.code != 0 {
-		code = f.code
-	}
-	name := strings.TrimSuffix(cmd.CommandPath(), " OPENAPI")
-	if a.json {
-		b, merr := json.Marshal(map[string]any{"error": map[string]string{"where": name, "what": f.what, "hint": f.hint}})
-		if merr == nil {
-			a.err.Println(string(b))
-		}
-		return code
-	}
-	if f.what != "" {
-		what := f.what
-		if !strings.Contains(what, "\n") {
-			what = name + ": " + what
-		}
-		a.err.Println(what)
-	}
-	if f.hint != "" {
-		a.err.Println("      " + a.err.Dim(f.hint))
-	}
-	return code
-}
-
-// explainError finds the way on for errors of the layers below.
-func explainError(err error) *failure {
-	if errs, ok := errors.AsType[config.Errors](err); ok {
-		return &failure{what: "\n" + errs.Error(), code: exitUsage}
-	}
-	if e, ok := errors.AsType[*store.LockedError](err); ok {
-		return &failure{what: e.Error(), hint: "talk to it: yett key list --data " + e.Path + ". A second one needs its own --data"}
-	}
-	if e, ok := errors.AsType[*admin.Error](err); ok {
-		return &failure{what: e.Detail}
-	}
-	text := err.Error()
-	if strings.Contains(text, "address already in use") {
-		return &failure{what: text, hint: "use --listen 127.0.0.1:9443"}
-	}
-	if strings.Contains(text, "\n") {
-		return &failure{what: "\n" + text, code: exitUsage}
-	}
-	return &failure{what: text}
+	return nearest(cmd, args[0])
 }
 
 // dataDir is the data directory that --data or the configuration names.
@@ -273,7 +194,7 @@ func (a *app) statusCommand() *cobra.Command {
 				return a.printJSON(s)
 			}
 			if !s.Ready {
-				return &failure{what: "no gateway serves here", code: exitFinding}
+				return &failure{what: "no gateway serves here", hint: "yett OPENAPI UPSTREAM"}
 			}
 			a.out.Printf("Serving on https://%s, admin on https://%s (pid %d)\n", s.Address, s.Admin, s.PID)
 			return nil

@@ -5,9 +5,9 @@ package cli
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,36 +86,21 @@ func (a *app) explainID(cmd *cobra.Command, c *admin.Client, id string) error {
 	if a.json {
 		return a.printJSON(r)
 	}
-	by := ""
-	for _, d := range r.Decisions {
-		if d.Decision == "refused" || d.Decision == "failed" {
-			by = d.Practice
-		}
-	}
-	a.out.Println("\n" + a.out.Bold(verdict(r, by)) + "\n")
-	for i, f := range r.Findings {
-		if i > 0 {
-			a.out.Printf("  Also       %s %s\n", place(f.Pointer, f.Parameter, f.In), f.Detail)
-			continue
-		}
-		a.out.Printf("  Rule       %s\n", f.Rule)
-		if f.Where != "" {
-			a.out.Printf("  Described  %s\n", f.Where)
-			a.excerpt(f.Where)
-		}
-	}
-	if r.Cause != "" {
-		a.out.Printf("  Cause      %s\n", r.Cause)
-	}
+	a.out.Println("\n" + a.out.Bold(verdict(r)) + "\n")
+	a.found(r)
 	op := "undeclared"
 	if r.Op != "" {
 		op = r.Op + " of " + r.API
 	}
-	a.out.Printf("\n  Request    %s %s, %s\n", r.Method, r.Path, op)
+	path := r.Path
+	if path == "" {
+		path = "(a path that is not recorded)"
+	}
+	a.out.Printf("  Request    %s %s, %s\n", r.Method, path, op)
 	a.out.Printf("  When       %s\n", r.Time.UTC().Format("2 Jan 2006 15:04:05.000 MST"))
 	a.out.Printf("  Who        %s\n", who(r))
-	a.out.Printf("  Answer     %d%s; %s\n\n", r.Status, code(r.Code), reached(r))
-	t := &term.Table{Heads: []string{"STEP", "DECISION", "µs"}, Right: []bool{2: true}}
+	a.out.Printf("  Answer     %s; %s\n\n", answer(r), reached(r))
+	t := &term.Table{Heads: []string{"STEP", "", "DECISION", "µs"}, Right: []bool{3: true}}
 	for _, d := range r.Decisions {
 		words := d.Decision
 		if d.Reason != "" {
@@ -124,32 +109,120 @@ func (a *app) explainID(cmd *cobra.Command, c *admin.Client, id string) error {
 		if d.Note != "" {
 			words += " (" + d.Note + ")"
 		}
-		if d.Decision == "refused" || d.Decision == "observed" {
-			words = a.out.Refused("◆ ") + words
+		took := "–"
+		if d.TookUS > 0 {
+			took = fmt.Sprintf("%.1f", d.TookUS)
 		}
-		t.Rows = append(t.Rows, []string{d.Practice, words, fmt.Sprintf("%.1f", d.TookUS)})
+		t.Rows = append(t.Rows, []string{d.Practice, a.symbol(d.Decision), words, took})
 	}
 	a.out.Print(t)
+	if !r.Reached {
+		a.out.Println("  not reached: " + strings.Join(notReached(cmd, c, r), ", "))
+	}
 	return nil
 }
 
-func verdict(r record, by string) string {
+// symbol marks what was not simply passed.
+func (a *app) symbol(decision string) string {
+	switch decision {
+	case "refused", "observed":
+		return a.out.Refused(a.out.Symbol("◆"))
+	case "failed":
+		return a.out.Broken(a.out.Symbol("✗"))
+	}
+	return ""
+}
+
+// found prints what was found in the request, each with the rule and the place that it comes from.
+func (a *app) found(r record) {
+	for i, f := range r.Findings {
+		if i > 0 {
+			a.out.Printf("  Also       %s %s\n", place(f.Pointer, f.Parameter, f.In), f.Detail)
+			continue
+		}
+		if f.Rule != "" {
+			a.out.Printf("  Rule       %s\n", f.Rule)
+		}
+		if f.Where != "" {
+			a.out.Printf("  Described  %s\n", f.Where)
+			a.excerpt(f.Where)
+		}
+	}
+	if r.Cause != "" {
+		a.out.Printf("  Cause      %s\n", r.Cause)
+	}
+	if len(r.Findings) > 0 || r.Cause != "" {
+		a.out.Println()
+	}
+}
+
+// notReached lists what a refused request did not get to. Only the running gateway knows the steps of an operation.
+func notReached(cmd *cobra.Command, c *admin.Client, r record) []string {
+	done, routed := 0, false
+	for _, d := range r.Decisions {
+		if routed {
+			done++
+		}
+		routed = routed || d.Practice == "route"
+	}
+	var e gateway.Explanation
+	q := url.Values{"method": {r.Method}, "path": {r.Path}}
+	if r.Op == "" || c.Call(cmd.Context(), "GET", "/explain?"+q.Encode(), nil, &e) != nil {
+		return []string{"upstream"}
+	}
+	var left []string
+	for _, s := range e.Steps {
+		if s.On != "request" || s.Off != "" {
+			continue
+		}
+		if done--; done < 0 {
+			left = append(left, s.Practice)
+		}
+	}
+	return append(left, "upstream")
+}
+
+// refuser is the practice that refused r, or that failed.
+func refuser(r record) string {
+	by := ""
+	for _, d := range r.Decisions {
+		if d.Decision == "refused" || d.Decision == "failed" {
+			by = d.Practice
+		}
+	}
+	return by
+}
+
+// verdict is the whole answer in one line. Refused is not failed.
+func verdict(r record) string {
+	by := refuser(r)
 	switch {
-	case by == "" && r.Code == "" && r.Aborted:
+	case r.Code == "" && by == "" && r.Aborted:
 		return "Broken off."
-	case by == "" && r.Code == "":
+	case r.Code == "" && by == "":
 		return fmt.Sprintf("Passed: %d.", r.Status)
+	case r.Status >= 500 && by == "":
+		return fmt.Sprintf("Failed at the upstream: %s.", r.Code)
+	case r.Status >= 500:
+		return fmt.Sprintf("Failed at %s: %s.", by, r.Code)
 	case by == "":
-		by = "the upstream"
+		by = "the gateway"
 	}
 	if len(r.Findings) > 0 {
 		f := r.Findings[0]
-		return fmt.Sprintf("Refused by %s: %s %s.", by, place(f.Pointer, f.Parameter, f.In), f.Detail)
-	}
-	if r.Status >= 500 {
-		return fmt.Sprintf("Failed at %s: %s.", by, r.Code)
+		return fmt.Sprintf("Refused by %s: %s %s.", by, place(f.Pointer, f.Parameter, f.In), strings.TrimSuffix(f.Detail, "."))
 	}
 	return fmt.Sprintf("Refused by %s: %s.", by, r.Code)
+}
+
+func answer(r record) string {
+	switch {
+	case r.Status == 0:
+		return "none, the connection was broken off"
+	case r.Code != "":
+		return fmt.Sprintf("%d, code %s", r.Status, r.Code)
+	}
+	return fmt.Sprint(r.Status)
 }
 
 func place(pointer, parameter, in string) string {
@@ -205,13 +278,6 @@ func who(r record) string {
 	return strings.Join(parts, ", ") + ", from " + r.Address
 }
 
-func code(c string) string {
-	if c == "" {
-		return ""
-	}
-	return ", code " + c
-}
-
 func reached(r record) string {
 	if !r.Reached {
 		return "the upstream saw nothing"
@@ -229,46 +295,87 @@ func (a *app) explainRoute(cmd *cobra.Command, c *admin.Client, method, path, ho
 		return a.printJSON(e)
 	}
 	if e.Operation == "" {
-		a.out.Printf("%s %s is not declared: %d %s.", method, path, e.Status, http.StatusText(e.Status))
+		a.out.Printf("%s %s is not declared: %d.", method, path, e.Status)
 		if len(e.Nearest) > 0 {
 			a.out.Printf(" Nearest declared: %s", strings.Join(e.Nearest, ", "))
 		}
 		a.out.Println()
 		return nil
 	}
-	a.out.Printf("\n%s %s is %s of %s (%s), sent on to %s.\n\n", method, path, e.Operation, e.API, e.Declared, e.Upstream)
+	a.out.Printf("\n%s\n\n", a.out.Bold(fmt.Sprintf("%s %s is %s of %s (%s), sent on to %s.", method, path, e.Operation, e.API, e.Declared, e.Upstream)))
 	if e.Public != "" {
 		a.out.Printf("  Anybody may call: %q\n\n", e.Public)
 	} else {
 		a.out.Printf("  Who may call: %s\n\n", strings.Join(e.Security, " or "))
 	}
-	t := &term.Table{Heads: []string{"STEP", "ON", "MODE", "VALUE", "FROM"}, Drop: []int{1}}
+	t := &term.Table{Heads: []string{"STEP", "MODE", "VALUE", "FROM"}, Cut: 2}
+	var back []string
 	for _, s := range e.Steps {
-		t.Rows = append(t.Rows, stepRows(s, verbose)...)
-	}
-	a.out.Print(t)
-	for _, s := range e.Steps {
-		if s.Off != "" && s.On == "request" {
-			a.out.Printf("\n%s %s is off here: %q\n", a.out.Soon("▲"), s.Practice, s.Off)
+		switch {
+		case s.On == "response" || s.On == "header":
+			if !slices.Contains(back, s.Practice) {
+				back = append(back, s.Practice)
+			}
+		case verbose:
+			t.Rows = append(t.Rows, values(s)...)
+		default:
+			t.Rows = append(t.Rows, summary(s))
 		}
+	}
+	t.Rows = append(t.Rows, []string{a.out.Symbol("→") + " upstream", "", e.Upstream, ""})
+	a.out.Print(t)
+	a.out.Printf("  %s  on the way back\n", strings.Join(back, ", "))
+	a.loosened(e)
+	if !verbose {
+		a.out.Printf("\n  yett explain %s %s --verbose    every value and where it comes from\n", method, path)
 	}
 	return nil
 }
 
-// stepRows is one line a step, or with verbose one line a value.
-func stepRows(s gateway.Step, verbose bool) [][]string {
-	first := []string{s.Practice, s.On, s.Mode, "", ""}
-	var rows [][]string
-	for _, v := range s.Values {
-		if !verbose && v.From == "default" {
+// loosened says where the gate is less than it could be, and why.
+func (a *app) loosened(e gateway.Explanation) {
+	var told []string
+	for _, s := range e.Steps {
+		if slices.Contains(told, s.Practice) || s.Mode == "enforce" {
 			continue
 		}
-		rows = append(rows, []string{"", "", "", v.Key + ": " + v.Value, v.From})
+		told = append(told, s.Practice)
+		mark := a.out.Soon(a.out.Symbol("▲"))
+		if s.Off != "" {
+			a.out.Printf("\n%s %s is off here: %q (%s)\n", mark, s.Practice, s.Off, s.Values[0].From)
+		} else {
+			a.out.Printf("\n%s %s only observes here (%s)\n", mark, s.Practice, s.Values[0].From)
+		}
 	}
-	if len(rows) == 0 {
-		first[3], first[4] = "–", "default"
-		return [][]string{first}
+}
+
+// summary is a step in one row: all that is set, and where the narrowest part of it stands.
+func summary(s gateway.Step) []string {
+	var words []string
+	from := "default"
+	for i, v := range s.Values {
+		if v.From != "default" {
+			from = v.From
+		}
+		if i > 0 && v.Value != "" && v.Value != `""` && v.Value != "[]" {
+			words = append(words, v.Key+": "+v.Value)
+		}
 	}
-	rows[0][0], rows[0][1], rows[0][2] = s.Practice, s.On, s.Mode
+	if len(words) == 0 {
+		words = []string{"–"}
+	}
+	return []string{s.Practice, s.Mode, strings.Join(words, ", "), from}
+}
+
+// values is a step with a row for each value.
+func values(s gateway.Step) [][]string {
+	var rows [][]string
+	for i, v := range s.Values {
+		row := []string{"", "", v.Key + ": " + v.Value, v.From}
+		if i == 0 {
+			row[0], row[1] = s.Practice, s.Mode
+		}
+		rows = append(rows, row)
+	}
 	return rows
 }

@@ -5,16 +5,14 @@ package cli
 
 import (
 	"bufio"
-	"context"
-	"encoding/json"
 	"fmt"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	xterm "golang.org/x/term"
 
 	"yett/admin"
 	"yett/internal/cli/term"
@@ -53,7 +51,7 @@ func (k key) scopes() string {
 
 func (a *app) keyCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "key", Short: "API keys: create, list, show, rotate, revoke, usage, import"}
-	cmd.AddCommand(a.keyCreate(), a.keyList(), a.keyShow(), a.keyRotate(), a.keyRevoke(), a.keyUsage(), a.keyImport())
+	cmd.AddCommand(a.keyCreate(), a.keyList(), a.keyShow(), a.keyRotate(), a.keyRevoke(), a.keyUsageCommand(), a.keyImport())
 	return cmd
 }
 
@@ -123,17 +121,18 @@ func (a *app) newKey(k key, note string) error {
 		return a.printJSON(k)
 	}
 	info := a.out
-	if !a.out.Terminal {
+	if a.out.Terminal {
+		a.out.Printf("\n%s\n\n  %s\n\n", a.out.Bold(fmt.Sprintf("Key %s for %s, shown only now:", k.ID, k.Client)), a.out.Bold(k.Key))
+	} else {
 		a.out.Println(k.Key)
 		info = a.err
-	} else {
-		a.out.Printf("Key %s for %s, shown only now:\n\n  %s\n\n", k.ID, k.Client, a.out.Bold(k.Key))
+		info.Printf("Key %s for %s, shown only now.\n\n", k.ID, k.Client)
 	}
 	networks := "all"
 	if len(k.Networks) > 0 {
 		networks = strings.Join(k.Networks, ", ")
 	}
-	info.Printf("  Key       %s of %s\n  Scopes    %s\n  Networks  %s\n  Ends      %s\n", k.ID, k.Client, k.scopes(), networks, ends(k, time.Now()))
+	info.Printf("  Scopes    %s\n  Networks  %s\n  Ends      %s\n", k.scopes(), networks, ends(k, time.Now()))
 	if note != "" {
 		info.Println("\n" + note)
 	}
@@ -145,84 +144,13 @@ func ends(k key, now time.Time) string {
 	if k.Expires.IsZero() {
 		return "never"
 	}
-	left := k.Expires.Sub(now)
-	switch {
+	switch left := k.Expires.Sub(now); {
 	case left < 0:
-		return "ended " + term.When(k.Expires, now)
+		return soonWords(k.Expires, now)
 	case left < 48*time.Hour:
-		return fmt.Sprintf("%s, in %d hours", term.When(k.Expires, now), int(left.Hours()+0.5))
+		return term.When(k.Expires, now) + ", " + soonWords(k.Expires, now)
 	}
-	return fmt.Sprintf("%s, in %d days", k.Expires.Local().Format("2 Jan 2006"), int(left.Hours()/24+0.5))
-}
-
-func (a *app) keyList() *cobra.Command {
-	var all bool
-	var client string
-	cmd := &cobra.Command{Use: "list", Short: "the keys that need you and the busiest", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var page struct {
-				Keys    []key  `json:"keys"`
-				Total   int64  `json:"total"`
-				Working int64  `json:"working"`
-				Next    string `json:"next,omitzero"`
-			}
-			q := url.Values{"limit": {"1000"}}
-			if client != "" {
-				q.Set("client", client)
-			}
-			if !all {
-				q.Set("working", "true")
-			}
-			err := a.withAdmin(cmd.Context(), func(c *admin.Client) error {
-				return c.Call(cmd.Context(), "GET", "/keys?"+q.Encode(), nil, &page)
-			})
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(page)
-			}
-			if len(page.Keys) == 0 {
-				a.out.Println("There is no key. Make one: yett key create --client NAME")
-				return nil
-			}
-			now := time.Now()
-			t := &term.Table{Heads: []string{"KEY", "CLIENT", "OWNER", "SCOPES", "LAST USED", "CALLS 30 D", "ENDS"},
-				Right: []bool{5: true}, Drop: []int{3, 5, 4}}
-			for _, k := range page.Keys {
-				t.Rows = append(t.Rows, a.keyRow(k, now))
-			}
-			a.out.Print(t)
-			if int64(len(page.Keys)) < page.Total {
-				a.out.Printf("\n%d of %s keys. All: yett key list --all\n", len(page.Keys), term.Count(page.Total))
-			}
-			return nil
-		}}
-	cmd.Flags().BoolVar(&all, "all", false, "ended and revoked keys too")
-	cmd.Flags().StringVar(&client, "client", "", "keys of one client")
-	return cmd
-}
-
-func (a *app) keyRow(k key, now time.Time) []string {
-	owner, end, scopes := k.Owner, ends(k, now), k.scopes()
-	if owner == "" {
-		owner = a.out.Soon("▲") + " none"
-	}
-	switch {
-	case !k.Revoked.IsZero():
-		end = "revoked " + term.When(k.Revoked, now)
-	case k.ReplacedBy != "":
-		scopes, end = "replaced by "+k.ReplacedBy, term.When(k.GraceEnds, now)
-	case k.Expires.IsZero():
-		end = a.out.Soon("▲") + " never"
-	case k.Expires.Sub(now) < 7*24*time.Hour:
-		end = a.out.Soon("▲") + " " + end
-	}
-	calls := "–"
-	if k.Calls30D != nil {
-		calls = term.Count(*k.Calls30D)
-	}
-	return []string{k.ID, k.Client, owner, scopes, term.Ago(k.LastUsed, now), calls, end}
+	return k.Expires.Local().Format("2 Jan 2006") + ", " + soonWords(k.Expires, now)
 }
 
 func (a *app) keyShow() *cobra.Command {
@@ -280,16 +208,24 @@ func (a *app) keyRevoke() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{Use: "revoke ID", Short: "end a key within a second", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !yes && !a.json && a.out.Terminal && !a.confirm(fmt.Sprintf("Revoke %s? Its callers get 401 within a second.", args[0])) {
-				a.out.Println("Nothing was changed.")
-				return nil
-			}
 			var k key
+			agreed := true
 			err := a.withAdmin(cmd.Context(), func(c *admin.Client) error {
-				return c.Call(cmd.Context(), "POST", "/keys/"+url.PathEscape(args[0])+"/revoke", nil, &k)
+				path := "/keys/" + url.PathEscape(args[0])
+				if err := c.Call(cmd.Context(), "GET", path, nil, &k); err != nil {
+					return err
+				}
+				if agreed = yes || !a.asks() || a.confirm(effect(k)); !agreed {
+					return nil
+				}
+				return c.Call(cmd.Context(), "POST", path+"/revoke", nil, &k)
 			})
 			if err != nil {
 				return err
+			}
+			if !agreed {
+				a.err.Println("Nothing was changed.")
+				return nil
 			}
 			if a.json {
 				return a.printJSON(k)
@@ -301,85 +237,21 @@ func (a *app) keyRevoke() *cobra.Command {
 	return cmd
 }
 
+// effect is the question before a key ends for good.
+func effect(k key) string {
+	calls := "It was never used."
+	if k.Calls30D != nil && *k.Calls30D > 0 {
+		calls = fmt.Sprintf("It made %s %s in 30 days; they get 401 within a second.", term.Count(*k.Calls30D), plural(int(*k.Calls30D), "call"))
+	}
+	return fmt.Sprintf("Revoke %s of %s? %s", k.ID, k.Client, calls)
+}
+
+// asks reports whether there is somebody to ask: scripts are not asked, and go on.
+func (a *app) asks() bool { return a.err.Terminal && xterm.IsTerminal(int(a.in.Fd())) }
+
 // confirm asks on the terminal; the answer is no unless it is yes.
 func (a *app) confirm(question string) bool {
 	a.err.Printf("%s [y/N] ", question)
 	line, err := bufio.NewReader(a.in).ReadString('\n')
 	return err == nil && strings.EqualFold(strings.TrimSpace(line), "y")
-}
-
-func (a *app) keyUsage() *cobra.Command {
-	var days int
-	cmd := &cobra.Command{Use: "usage ID", Short: "calls by day and by operation", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var raw json.RawMessage
-			err := a.withAdmin(cmd.Context(), func(c *admin.Client) error {
-				return c.Call(cmd.Context(), "GET", fmt.Sprintf("/keys/%s/usage?days=%d", url.PathEscape(args[0]), days), nil, &raw)
-			})
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(raw)
-			}
-			return a.usageTables(args[0], days, raw)
-		}}
-	cmd.Flags().IntVar(&days, "days", 30, "how many days back")
-	return cmd
-}
-
-func (a *app) usageTables(id string, days int, raw json.RawMessage) error {
-	var u struct {
-		Days []struct {
-			Day            string
-			Calls, Refused int64
-		}
-		Operations []struct {
-			Operation      string
-			Calls, Refused int64
-			LastUsed       time.Time `json:"last_used"`
-		}
-		Calls, Refused int64
-	}
-	if err := json.Unmarshal(raw, &u); err != nil {
-		return err
-	}
-	if u.Calls == 0 {
-		a.out.Printf("%s: no calls in %d days.\n", id, days)
-		return nil
-	}
-	a.out.Printf("%s: %s calls in %d days, %.1f %% refused.\n\n", id, term.Count(u.Calls), days, 100*float64(u.Refused)/float64(u.Calls))
-	most := int64(1)
-	for _, d := range u.Days {
-		most = max(most, d.Calls)
-	}
-	t := &term.Table{Heads: []string{"DAY", "CALLS", "", "REFUSED"}, Right: []bool{1: true, 3: true}, Drop: []int{2}}
-	for _, d := range u.Days {
-		t.Rows = append(t.Rows, []string{d.Day, term.Count(d.Calls), strings.Repeat("━", int(20*d.Calls/most)), term.Count(d.Refused)})
-	}
-	a.out.Print(t)
-	a.out.Println()
-	now := time.Now()
-	t = &term.Table{Heads: []string{"OPERATION", "CALLS", "REFUSED", "LAST USED"}, Right: []bool{1: true, 2: true}}
-	for _, o := range u.Operations {
-		t.Rows = append(t.Rows, []string{o.Operation, term.Count(o.Calls), term.Count(o.Refused), term.Ago(o.LastUsed, now)})
-	}
-	a.out.Print(t)
-	return nil
-}
-
-func (a *app) keyImport() *cobra.Command {
-	return &cobra.Command{Use: "import FILE", Short: "make many keys from a file of JSON lines, printed one a line", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			f, err := os.Open(args[0])
-			if err != nil {
-				return usage("", "%s", err)
-			}
-			defer func() { _ = f.Close() }() // only read
-			return a.withAdmin(cmd.Context(), func(c *admin.Client) error { return a.importKeys(cmd.Context(), c, f) })
-		}}
-}
-
-func (a *app) importKeys(ctx context.Context, c *admin.Client, f *os.File) error {
-	return c.Copy(ctx, "POST", "/keys/import", "application/x-ndjson", f, a.out)
 }

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -99,9 +100,34 @@ func (a *app) serve(ctx context.Context, file *config.File) (err error) {
 		return err
 	}
 	a.reachable(ctx, file)
-	stopped := context.AfterFunc(ctx, func() { a.err.Println("\nDraining …") })
-	defer stopped()
-	return g.Run(ctx)
+	var drain drain
+	told := context.AfterFunc(ctx, func() { a.beginDrain(&drain, teller) })
+	err = g.Run(ctx)
+	if !told() && err == nil {
+		a.endDrain(&drain, teller)
+	}
+	return err
+}
+
+// A drain is the time between the wish to end and the end.
+type drain struct {
+	mu       sync.Mutex
+	began    time.Time
+	finished int64 // exchanges before it
+}
+
+func (a *app) beginDrain(d *drain, t *teller) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.began, d.finished = time.Now(), t.finished.Load()
+	a.err.Printf("\nDraining …")
+}
+
+func (a *app) endDrain(d *drain, t *teller) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := t.finished.Load() - d.finished
+	a.err.Printf(" %s %s, done in %.1f s. Nothing was cut off.\n", term.Count(n), plural(int(n), "request"), time.Since(d.began).Seconds())
 }
 
 // reachable warns where nothing answers behind the gate yet. The gateway is up all the same.
@@ -127,7 +153,7 @@ func (a *app) reachable(ctx context.Context, file *config.File) {
 // welcome prints what stands, where, and how to try it.
 func (a *app) welcome(ctx context.Context, g *gateway.Gateway, file *config.File, began time.Time) error {
 	for _, w := range g.Warnings() {
-		a.err.Printf("%s: %s%s\n", w.Where, w.What, parens(w.Hint))
+		a.err.Println(w.String())
 	}
 	var all []*api.Operation
 	for i, d := range g.APIs() {
@@ -165,13 +191,6 @@ func observing(f *config.File) string {
 		return ", and those that may only observe"
 	}
 	return ""
-}
-
-func parens(hint string) string {
-	if hint == "" {
-		return ""
-	}
-	return " (" + hint + ")"
 }
 
 // shownOperations is how many rows the table of the start has at most.
@@ -266,7 +285,7 @@ func (a *app) firstKey(ctx context.Context, g *gateway.Gateway, all []*api.Opera
 	if name := keyField(op); name != "" {
 		header = fmt.Sprintf(" -H '%s: %s'", name, made.Key)
 	}
-	a.out.Printf("\nTry it:\n\n  %s\n", a.out.Bold(fmt.Sprintf("curl --cacert %s%s 'https://localhost:%s%s'", shellWord(root), header, port, path)))
+	a.out.Printf("\nTry it:\n\n  %s\n", a.out.Bold(fmt.Sprintf("curl --cacert %s%s %s", shellWord(root), header, shellWord("https://localhost:"+port+path))))
 	return nil
 }
 
@@ -363,7 +382,10 @@ func (a *app) initCommand() *cobra.Command {
 			if err := errors.Join(err, f.Close()); err != nil {
 				return err
 			}
-			a.out.Printf("%s is written. Start it: yett run -c %s\n", name, name)
+			if a.json {
+				return a.printJSON(map[string]string{"file": name})
+			}
+			a.out.Printf("%s is written. Start it: yett run -c %s\n", name, shellWord(name))
 			return nil
 		}}
 	s.add(cmd)

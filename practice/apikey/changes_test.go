@@ -169,6 +169,17 @@ func TestKeysSurviveARestart(t *testing.T) {
 	wantVerdict(t, after, deadText, Reason(Revoked))
 }
 
+func TestRotationOnAnotherNodeHolds(t *testing.T) {
+	db := newStore(t)
+	here, there := keysOn(t, db, time.Now), keysOn(t, db, time.Now)
+	cached(t, here)
+	key, text := create(t, there, NewKey{})
+	wantVerdict(t, here, text, "")
+	rotate(t, there, key.ID, 0)
+	cached(t, here) // the next poll
+	wantVerdict(t, here, text, Reason(Replaced))
+}
+
 func TestGapInTheFeedForgetsEverything(t *testing.T) {
 	ctx := context.Background()
 	for _, tt := range []struct{ name, sql string }{
@@ -210,7 +221,7 @@ func TestFeedIsBounded(t *testing.T) {
 	key, text := create(t, there, NewKey{})
 	wantVerdict(t, here, text, "")
 	revoke(t, there, key.ID)
-	if _, err := db.ExecContext(ctx, "UPDATE apikey_changes SET seq = $1", 3*keptChanges); err != nil {
+	if _, err := db.ExecContext(ctx, "INSERT INTO apikey_changes (seq, key_id) VALUES ($1, 'k000000')", 3*keptChanges); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {

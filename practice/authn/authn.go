@@ -8,13 +8,17 @@
 // whose credentials lack a scope (API5:2023). It verifies no credential itself: package apikey and its neighbours do,
 // before it. A network address is never a credential.
 //
-// Used alone, New(Config{}, Options{}) gives a Guard whose Check is a step; it needs an Operation on the exchange.
+// Used alone, New(Config{}, Options{}) gives a Guard whose Check is a step; it needs an Operation and verified Credentials
+// on the exchange, which steps before it set (see examples/embed/authn).
 package authn
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,8 +45,9 @@ type Options struct {
 	API *api.API
 }
 
-// New makes a Guard.
+// New makes a Guard of a Config that Validate accepts, or of the zero Config.
 func New(c Config, o Options) *Guard {
+	c.Realm = cmp.Or(c.Realm, DefaultRealm)
 	g := &Guard{config: c, counters: o.Counters}
 	if o.API != nil {
 		g.challenges = make(map[*api.Operation][]problem.Field, len(o.API.Operations))
@@ -79,7 +84,8 @@ func (g *Guard) Check(x *exchange.Exchange) error {
 			lacking = missing
 		}
 	}
-	if op.Public != "" && len(op.Security) == 0 {
+	if op.Public != "" {
+		// Nothing is described, or {} beside something: whoever has a good credential may show it, nobody must.
 		x.Note("public")
 		g.admit(x, first(x.Credentials))
 		return nil
@@ -134,12 +140,12 @@ func first(have []identity.Credential) *identity.Caller {
 func (g *Guard) admit(x *exchange.Exchange, c *identity.Caller) {
 	x.Caller = c
 	h := &x.Request.Header
+	// The exchange drops X-Yett fields. A server that turns names into variables reads X_Yett_Subject as one, too.
+	h.DelFunc(func(f exchange.Field) bool { return oursTo(f.Name) })
 	if c != nil {
 		setIfValid(h, "X-Yett-Subject", c.Subject)
 		setIfValid(h, "X-Yett-Client", c.Client)
-		if len(c.Scopes) > 0 {
-			setIfValid(h, "X-Yett-Scopes", strings.Join(c.Scopes, " "))
-		}
+		setIfValid(h, "X-Yett-Scopes", scopes(c))
 	}
 	if g.config.Forward != "" {
 		return
@@ -161,6 +167,36 @@ func (g *Guard) admit(x *exchange.Exchange, c *identity.Caller) {
 	}
 }
 
+// oursTo reports whether an upstream could take name for one of the fields in which the gateway says who calls.
+func oursTo(name string) bool {
+	const prefix = "x-yett-"
+	if len(name) < len(prefix) {
+		return false
+	}
+	for i := range len(prefix) {
+		c := name[i]
+		if c == '_' {
+			c = '-'
+		}
+		if c != prefix[i] && c|0x20 != prefix[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// scopes joins what c holds. One with a space in it would read as two, so it is left out: scopes of API keys have none
+// (RFC 6749 section 3.3), another issuer's may hold anything.
+func scopes(c *identity.Caller) string {
+	for _, s := range c.Scopes {
+		if strings.Contains(s, " ") {
+			kept := slices.DeleteFunc(slices.Clone(c.Scopes), func(s string) bool { return strings.Contains(s, " ") })
+			return strings.Join(kept, " ")
+		}
+	}
+	return strings.Join(c.Scopes, " ")
+}
+
 // setIfValid leaves out a name that would break the framing. Names are checked when keys are made; another issuer's
 // may hold anything.
 func setIfValid(h *exchange.Header, name, value string) {
@@ -171,7 +207,7 @@ func setIfValid(h *exchange.Header, name, value string) {
 
 // withoutParam cuts one parameter out of a raw query and leaves the rest as it was sent.
 func withoutParam(query, name string) string {
-	if !strings.Contains(query, name) && !strings.Contains(query, "%") {
+	if !strings.Contains(query, name) && !strings.ContainsAny(query, "%+") {
 		return query
 	}
 	var kept []string
@@ -194,8 +230,8 @@ func withoutCookie(h *exchange.Header, name string) {
 	var kept []string
 	for _, line := range lines {
 		for pair := range strings.SplitSeq(line, ";") {
-			pair = strings.TrimSpace(pair)
-			if key, _, _ := strings.Cut(pair, "="); pair != "" && key != name {
+			pair = strings.Trim(pair, " \t")
+			if key, _, _ := strings.Cut(pair, "="); pair != "" && strings.TrimRight(key, " \t") != name {
 				kept = append(kept, pair)
 			}
 		}
@@ -210,12 +246,12 @@ func withoutCookie(h *exchange.Header, name string) {
 // may declare a parameter of that name for something else.
 func inQuery(x *exchange.Exchange) error {
 	q := x.Request.Query
-	if !strings.Contains(q, "token") {
+	if !strings.ContainsAny(q, "kK%") { // most have neither the word nor an escape to hide it
 		return nil
 	}
 	for pair := range strings.SplitSeq(q, "&") {
 		key, _, _ := strings.Cut(pair, "=")
-		if plain, ok := unescape(key); ok && plain == "access_token" && !declares(x.Operation, plain) {
+		if plain, ok := unescape(key); ok && strings.EqualFold(plain, "access_token") && !declares(x.Operation, plain) {
 			return &problem.Error{Status: http.StatusBadRequest, Code: "credential_in_query",
 				Detail: "A token belongs in the Authorization field, never in the address."}
 		}
@@ -267,7 +303,10 @@ func (g *Guard) unauthenticated(x *exchange.Exchange, op *api.Operation) error {
 		if err != nil {
 			return &problem.Error{Status: http.StatusForbidden, Code: "address_unreadable", Detail: "This cannot be called.", Cause: err}
 		}
-		taken, err := g.counters.Take(x.Context(), "authn:"+addr.String(), store.Rate{Requests: failures, Per: time.Minute}, 1)
+		if addr.Is6() { // one caller commands all of a /64
+			addr = netip.PrefixFrom(addr, 64).Masked().Addr()
+		}
+		taken, err := g.counters.Take(x.Context(), "authn/failed/"+addr.String(), store.Rate{Requests: failures, Per: time.Minute}, 1)
 		if err != nil {
 			return &problem.Error{Status: http.StatusServiceUnavailable, Code: "cannot_decide", Detail: "Who is calling cannot be decided now.", Cause: err}
 		}
@@ -291,13 +330,11 @@ const failures = 100
 // challenge names every way to authenticate at op, once (RFC 9110 section 11.6.1).
 func (g *Guard) challenge(op *api.Operation) []problem.Field {
 	var out []problem.Field
-	seen := make(map[string]bool)
 	for _, req := range op.Security {
 		for _, use := range req {
-			v := g.challengeFor(use.Scheme)
-			if v != "" && !seen[v] {
-				seen[v] = true
-				out = append(out, problem.Field{Name: "WWW-Authenticate", Value: v})
+			f := problem.Field{Name: "WWW-Authenticate", Value: g.challengeFor(use.Scheme)}
+			if !slices.Contains(out, f) {
+				out = append(out, f)
 			}
 		}
 	}
@@ -305,32 +342,46 @@ func (g *Guard) challenge(op *api.Operation) []problem.Field {
 }
 
 func (g *Guard) challengeFor(s *api.Scheme) string {
-	realm := g.config.Realm
+	realm := fmt.Sprintf("realm=%q", g.config.Realm)
 	switch s.Kind {
 	case api.APIKey:
 		if !exchange.ValidName(s.Param) {
-			return fmt.Sprintf("ApiKey realm=%q", realm)
+			return "ApiKey " + realm
 		}
-		return fmt.Sprintf("ApiKey realm=%q, in=%q, name=%q", realm, s.In, s.Param)
+		return fmt.Sprintf("ApiKey %s, in=%q, name=%q", realm, s.In, s.Param)
 	case api.Bearer, api.OAuth2, api.OpenIDConnect:
-		return fmt.Sprintf("Bearer realm=%q", realm)
+		return "Bearer " + realm
 	case api.Basic:
-		return fmt.Sprintf("Basic realm=%q, charset=\"UTF-8\"", realm)
+		return "Basic " + realm + `, charset="UTF-8"`
+	case api.MutualTLS:
+		return "ClientCertificate " + realm // no word is registered; RFC 9110 wants one in every 401
 	}
-	return "" // a client certificate is asked for by TLS, not by a field
+	if !exchange.ValidName(s.HTTP) {
+		return "Unknown " + realm
+	}
+	return s.HTTP + " " + realm
 }
 
-// insufficient is the answer to a caller who lacks a scope (RFC 6750 section 3.1).
+// insufficient is the answer to a caller who lacks a scope. Who could come with a token is told which one to ask for (RFC
+// 6750 section 3.1); the description that names it is no secret of the API.
 func (g *Guard) insufficient(op *api.Operation, scope string) error {
 	p := &problem.Error{Status: http.StatusForbidden, Code: "insufficient_scope",
 		Detail: "This credential does not hold the scope that is needed here.", Cause: fmt.Errorf("scope %q is not held", scope)}
 	for _, req := range op.Security {
 		for _, use := range req {
-			if k := use.Scheme.Kind; k == api.Bearer || k == api.OAuth2 || k == api.OpenIDConnect {
-				p.Header = []problem.Field{{Name: "WWW-Authenticate", Value: fmt.Sprintf("Bearer realm=%q, error=\"insufficient_scope\"", g.config.Realm)}}
-				return p
+			if k := use.Scheme.Kind; k != api.Bearer && k != api.OAuth2 && k != api.OpenIDConnect {
+				continue
 			}
+			v := fmt.Sprintf("Bearer realm=%q, error=\"insufficient_scope\"", g.config.Realm)
+			if all := strings.Join(use.Scopes, " "); all != "" && !strings.ContainsFunc(all, notScope) {
+				v += `, scope="` + all + `"`
+			}
+			p.Header = []problem.Field{{Name: "WWW-Authenticate", Value: v}}
+			return p
 		}
 	}
 	return p
 }
+
+// notScope reports what may not stand in a list of scopes (RFC 6749 section 3.3).
+func notScope(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }

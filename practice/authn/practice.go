@@ -24,11 +24,17 @@ type Config struct {
 
 // Validate reports what is wrong with c.
 func (c Config) Validate() error {
+	if c.Forward != "" && strings.TrimSpace(c.Forward) == "" {
+		return errors.New("forward: gives no reason (write why the upstream needs the caller's own credential)")
+	}
 	if c.Realm == "" || strings.ContainsFunc(c.Realm, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
 		return errors.New(`realm: must be plain text without quotes (try "api")`)
 	}
 	return nil
 }
+
+// DefaultRealm is the realm where none is configured.
+const DefaultRealm = "api"
 
 // Practice is authn as the gateway, the command line, the auditor and the docs see it.
 var Practice = practice.Define(practice.Spec[Config]{
@@ -36,7 +42,7 @@ var Practice = practice.Define(practice.Spec[Config]{
 	Number:   3,
 	Protects: "a caller must be known and hold the scopes; an address is never proof",
 	Readme:   readme,
-	Defaults: func() Config { return Config{Realm: "api"} },
+	Defaults: func() Config { return Config{Realm: DefaultRealm} },
 	Build: func(c Config, env *practice.Env) (*practice.Part, error) {
 		if env.API == nil {
 			return &practice.Part{Checks: checks()}, nil

@@ -44,14 +44,14 @@ func checks() []practice.Check {
 const maxProbes = 50
 
 // probe sends one malformed request to each operation that reads, with every scope, and wants 400 from each.
-func probe(ctx context.Context, t practice.Target, make func(*api.Operation, string) practice.Probe) practice.Finding {
+func probe(ctx context.Context, t practice.Target, malform func(*api.Operation, string) practice.Probe) practice.Finding {
 	asked := 0
 	for _, a := range t.APIs() {
 		for _, op := range a.Operations {
 			if op.Method != http.MethodGet || asked == maxProbes {
 				continue
 			}
-			p := make(op, a.BasePath+template.ReplaceAllString(op.Path, "1"))
+			p := malform(op, a.BasePath+template.ReplaceAllString(op.Path, "1"))
 			name, key, err := credential(ctx, t, op)
 			if err != nil {
 				return practice.CouldNotTell(err)
@@ -68,7 +68,7 @@ func probe(ctx context.Context, t practice.Target, make func(*api.Operation, str
 			}
 			if res.Reached || res.Status != http.StatusBadRequest {
 				return practice.Finding{Verdict: practice.Ineffective, Summary: fmt.Sprintf("%s answered %d to a malformed probe", op.ID, res.Status),
-					Fix: "switch validate to enforce", Evidence: []practice.Evidence{{What: p.Method + " " + p.Path, Saw: fmt.Sprint(res.Status)}}}
+					Fix: "set validate.mode to enforce", Evidence: []practice.Evidence{{What: p.Method + " " + p.Path, Saw: fmt.Sprint(res.Status)}}}
 			}
 			asked++
 		}

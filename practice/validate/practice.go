@@ -32,19 +32,29 @@ type Config struct {
 	ReadOnly string `yaml:"read_only"`
 }
 
+// Defaults is the Config that holds where nothing is configured.
+func Defaults() Config {
+	return Config{Body: 1 << 20, Depth: 64, Members: 10_000, Items: 100_000, String: 1 << 20, ReadOnly: Refuse}
+}
+
+const (
+	maxBody  = 1 << 50
+	maxCount = 100_000_000
+)
+
 // Validate reports what is wrong with c.
 func (c Config) Validate() error {
 	switch {
-	case c.Body < 0:
-		return fmt.Errorf("body: %d is negative (try 1 MiB)", c.Body)
+	case c.Body < 0 || c.Body > maxBody:
+		return fmt.Errorf("body: %v is not between 0 and 1 PiB (try 1MiB)", c.Body)
 	case c.Depth < 1 || c.Depth > 1000:
 		return fmt.Errorf("depth: %d is not between 1 and 1000 (try 64)", c.Depth)
-	case c.Members < 1:
-		return fmt.Errorf("members: %d lets no object through (try 10000)", c.Members)
-	case c.Items < 1:
-		return fmt.Errorf("items: %d lets no array through (try 100000)", c.Items)
+	case c.Members < 1 || c.Members > maxCount:
+		return fmt.Errorf("members: %d is not between 1 and %d (try 10000)", c.Members, maxCount)
+	case c.Items < 1 || c.Items > maxCount:
+		return fmt.Errorf("items: %d is not between 1 and %d (try 100000)", c.Items, maxCount)
 	case c.String < 1 || c.String > 1<<30:
-		return fmt.Errorf("string: %d is not between 1 byte and 1 GiB (try 1 MiB)", c.String)
+		return fmt.Errorf("string: %v is not between 1 byte and 1 GiB (try 1MiB)", c.String)
 	case c.ReadOnly != Refuse && c.ReadOnly != Strip:
 		return fmt.Errorf("read_only: %q is neither refuse nor strip", c.ReadOnly)
 	}
@@ -58,9 +68,7 @@ var Practice = practice.Define(practice.Spec[Config]{
 	Protects:   "a request that does not fit the description never reaches the upstream",
 	Readme:     readme,
 	MayObserve: true,
-	Defaults: func() Config {
-		return Config{Body: 1 << 20, Depth: 64, Members: 10_000, Items: 100_000, String: 1 << 20, ReadOnly: Refuse}
-	},
+	Defaults:   Defaults,
 	Build: func(c Config, env *practice.Env) (*practice.Part, error) {
 		if env.API == nil {
 			return &practice.Part{Checks: checks()}, nil

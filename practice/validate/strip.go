@@ -9,13 +9,13 @@ import (
 	"yett/jsonstream"
 )
 
-// strip forwards the body without its read-only members. Everything else keeps the bytes that the client sent.
-func strip(body *exchange.Body, shape *schema.Shape, doc *jsonstream.Doc) error {
+// strip forwards the body without its read-only members. All other values keep the bytes that the client sent.
+func strip(x *exchange.Exchange, shape *schema.Shape, doc *jsonstream.Doc) {
 	if !hasReadOnly(shape, doc, doc.Root()) {
-		return nil
+		return
 	}
-	body.Replace(copyWithout(nil, shape, doc, doc.Root()))
-	return nil
+	x.Request.Body.Replace(copyWithout(nil, shape, doc, doc.Root()))
+	x.Note("read-only members taken out")
 }
 
 func hasReadOnly(shape *schema.Shape, doc *jsonstream.Doc, n jsonstream.Node) bool {

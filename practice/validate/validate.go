@@ -8,10 +8,12 @@
 // differently, media types nobody declared, and bodies beyond every bound (API4:2023). It does not stop values that fit
 // the description and do harm all the same; a description that says "any string" lets any string through.
 //
-// Used alone, New(Config{…}) gives a Validator whose Check is a step; it needs an Operation on the exchange.
+// Used alone, New(Defaults()) gives a Validator whose Check is a step; it needs an Operation on the exchange, which a step
+// before it finds (see examples/embed/validate).
 package validate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -28,30 +30,24 @@ import (
 
 // A Validator judges requests by their operation. It is safe for concurrent use.
 type Validator struct {
-	config Config
-	check  schema.Check
-	limits api.Limits
-	scrap  sync.Pool // *scratch
+	strip   bool
+	size    int64
+	limits  api.Limits
+	scratch sync.Pool // *api.Scratch
 }
 
-// scratch is what one check needs and the next can use again.
-type scratch struct {
-	params api.Scratch
-	header func(string) []string
-}
-
-// New makes a Validator.
+// New makes a Validator of a Config that Validate accepts.
 func New(c Config) *Validator {
-	v := &Validator{
-		config: c,
-		check:  schema.Check{Direction: schema.Request, Closed: true, Max: problem.MaxItems},
-		limits: api.Limits{JSON: jsonstream.Limits{Depth: c.Depth, Members: c.Members, Items: c.Items, String: int(c.String)}},
+	return &Validator{
+		strip: c.ReadOnly == Strip,
+		size:  int64(c.Body),
+		limits: api.Limits{JSON: jsonstream.Limits{
+			Depth: c.Depth, Members: c.Members, Items: c.Items, String: int(c.String),
+			// Whoever raises a bound on one container must not run into the one on all of them together.
+			Values: 2 * max(c.Members, c.Items),
+		}},
+		scratch: sync.Pool{New: func() any { return new(api.Scratch) }},
 	}
-	if c.ReadOnly == Strip {
-		v.check.ReadOnly = schema.Ignore
-	}
-	v.scrap.New = func() any { return new(scratch) }
-	return v
 }
 
 // Handler refuses what Check refuses, and passes the rest to next. Every exchange needs an operation, so it is of use
@@ -68,7 +64,7 @@ func (v *Validator) Check(x *exchange.Exchange) error {
 			Cause: errors.New("validate ran without an operation")}
 	}
 	body := &x.Request.Body
-	body.Limit, body.JSONLimits = int64(v.config.Body), v.limits.JSON
+	body.Limit, body.JSONLimits = v.size, v.limits.JSON
 	if err := v.parameters(x, op); err != nil {
 		return err
 	}
@@ -76,9 +72,12 @@ func (v *Validator) Check(x *exchange.Exchange) error {
 }
 
 func (v *Validator) parameters(x *exchange.Exchange, op *api.Operation) error {
-	sc, _ := v.scrap.Get().(*scratch)
-	defer v.scrap.Put(sc)
-	found := op.CheckParams(x.Request.Query, x.Request.Params, x.Request.Header.Values, &sc.params)
+	sc, ok := v.scratch.Get().(*api.Scratch)
+	if !ok {
+		sc = new(api.Scratch) // cannot be: nothing else is put there
+	}
+	defer v.scratch.Put(sc)
+	found := op.CheckParams(x.Request.Query, x.Request.Params, x.Request.Header.Values, sc)
 	if len(found) == 0 {
 		return nil
 	}
@@ -110,23 +109,24 @@ func (v *Validator) parameters(x *exchange.Exchange, op *api.Operation) error {
 // body judges the body by its media type.
 func (v *Validator) body(x *exchange.Exchange, op *api.Operation) error {
 	body := &x.Request.Body
-	if body.Length == 0 {
-		if op.Body != nil && op.Body.Required {
-			return &problem.Error{Status: http.StatusBadRequest, Code: "body_missing", Detail: "This needs a body.",
-				Errors: []problem.Item{{Detail: "is required", Where: op.Body.Where.Where().String(), Rule: "required"}}}
-		}
-		return nil
-	}
 	if op.Body == nil || len(op.Body.Media) == 0 {
-		return v.unexpected(body)
+		return unexpected(body)
 	}
-	contentType := x.Request.Header.Get("Content-Type")
+	if body.Length == 0 {
+		return missing(op.Body)
+	}
+	if body.Length > body.Limit {
+		// Refused by the declared length alone, also where it would stream: the upstream never sees a part of it.
+		_, err := body.Bytes()
+		return err
+	}
+	contentType, typed := x.Request.Header.Lookup("Content-Type")
 	media, ok := op.Body.For(contentType)
-	if !ok {
-		return v.missingOrUnsupported(body, op.Body)
+	if !ok || typed && !legible(contentType) || !readsAs(media, contentType) {
+		return wrongType(body, op.Body)
 	}
 	if api.FormOf(contentType) == api.Opaque {
-		return nil // not read here: it streams to the upstream within the limit
+		return opaque(x)
 	}
 	doc, err := body.Decode(func(data []byte, doc *jsonstream.Doc) error {
 		if len(data) == 0 {
@@ -135,55 +135,94 @@ func (v *Validator) body(x *exchange.Exchange, op *api.Operation) error {
 		return readable(media.Decode(contentType, data, doc, v.limits), op.Body)
 	})
 	if errors.Is(err, errEmpty) {
-		if !op.Body.Required {
-			return nil
-		}
-		return &problem.Error{Status: http.StatusBadRequest, Code: "body_missing", Detail: "This needs a body."}
+		return missing(op.Body)
 	}
-	if err != nil {
+	if err != nil || media.Schema == nil {
 		return err
 	}
-	if media.Schema == nil {
-		return nil
+	if !v.strip || api.FormOf(contentType) != api.JSON {
+		return judge(x, media, doc, &refusing)
 	}
-	if err := v.judge(x, media, doc); err != nil {
+	if err := judge(x, media, doc, &stripping); err != nil {
 		return err
 	}
-	if v.config.ReadOnly == Strip && api.FormOf(contentType) == api.JSON {
-		return strip(body, media.Schema.Shape(), doc)
-	}
+	strip(x, media.Schema.Shape(), doc)
 	return nil
 }
 
+// Read-only members can be taken out of JSON alone: in a form they are refused whatever the configuration says.
+var (
+	refusing  = schema.Check{Direction: schema.Request, Closed: true, Max: problem.MaxItems}
+	stripping = schema.Check{Direction: schema.Request, Closed: true, Max: problem.MaxItems, ReadOnly: schema.Ignore}
+)
+
+// legible reports whether a Content-Type has one reading. One that gives its charset twice, say, is JSON to the upstream
+// and must not be a stream of bytes to us.
+func legible(contentType string) bool {
+	if api.FormOf(contentType) != api.Opaque {
+		return true
+	}
+	// Decode looks at nothing but the type of what it does not read.
+	return new(api.Media).Decode(contentType, nil, new(jsonstream.Doc), api.Limits{}) == nil
+}
+
+// readsAs reports whether a body of this type can be judged by what describes it. A type that is described by its own
+// name streams unread. Under a range (*/*, application/*) that asks for an object, say, it would only be a way round
+// the schema.
+func readsAs(m *api.Media, contentType string) bool {
+	return m.Schema == nil || api.FormOf(contentType) != api.Opaque || !strings.HasSuffix(m.Type, "/*") ||
+		m.Schema.Shape().Types().Has(schema.String)
+}
+
+// opaque lets a body stream to the upstream within the limit. A compressed one is inflated first, because the limit is
+// on what comes out.
+func opaque(x *exchange.Exchange) error {
+	if coding, ok := x.Request.Header.Lookup("Content-Encoding"); !ok || strings.EqualFold(coding, "identity") {
+		return nil
+	}
+	_, err := x.Request.Body.Bytes()
+	return err
+}
+
 // errEmpty is the reading of a body of unknown length that turned out to hold nothing.
-var errEmpty = &problem.Error{Status: http.StatusBadRequest, Code: "body_missing", Detail: "This needs a body."}
+var errEmpty = &problem.Error{Status: http.StatusBadRequest, Code: "body_missing"}
+
+// missing refuses a request without a body where one is required.
+func missing(b *api.Body) error {
+	if !b.Required {
+		return nil
+	}
+	return &problem.Error{Status: http.StatusBadRequest, Code: "body_missing", Detail: "This needs a body.",
+		Errors: []problem.Item{{Detail: "is required", Where: b.Where.Where().String(), Rule: "required"}}}
+}
 
 // unexpected refuses a body where none is described. One of unknown length may still turn out to be empty.
-func (v *Validator) unexpected(body *exchange.Body) error {
-	if body.Length < 0 {
-		data, err := body.Bytes()
-		if err != nil {
-			return err
-		}
-		if len(data) == 0 {
-			return nil
-		}
+func unexpected(body *exchange.Body) error {
+	if empty, err := isEmpty(body); empty || err != nil {
+		return err
 	}
 	return &problem.Error{Status: http.StatusBadRequest, Code: "body_unexpected", Detail: "This takes no body."}
 }
 
-// missingOrUnsupported tells a body of an undeclared type from one of unknown length that holds nothing.
-func (v *Validator) missingOrUnsupported(body *exchange.Body, b *api.Body) error {
-	if body.Length < 0 && !b.Required {
-		data, err := body.Bytes()
-		if err != nil {
-			return err
-		}
-		if len(data) == 0 {
-			return nil
-		}
+// wrongType tells a body of a type that is not taken from one of unknown length that holds nothing.
+func wrongType(body *exchange.Body, b *api.Body) error {
+	empty, err := isEmpty(body)
+	if err != nil {
+		return err
+	}
+	if empty {
+		return missing(b)
 	}
 	return unsupported("media_type", "The body is of a type that is not taken here.", b)
+}
+
+// isEmpty reads a body only where its length is not known.
+func isEmpty(body *exchange.Body) (bool, error) {
+	if body.Length >= 0 {
+		return body.Length == 0, nil
+	}
+	data, err := body.Bytes()
+	return len(data) == 0 && err == nil, err
 }
 
 // unsupported is a 415 that says what is taken (RFC 9110 section 15.5.16).
@@ -210,8 +249,8 @@ func readable(err error, b *api.Body) error {
 }
 
 // judge holds the document against its schema.
-func (v *Validator) judge(x *exchange.Exchange, media *api.Media, doc *jsonstream.Doc) error {
-	found := media.Schema.Check(doc, doc.Root(), &v.check)
+func judge(x *exchange.Exchange, media *api.Media, doc *jsonstream.Doc, check *schema.Check) error {
+	found := media.Schema.Check(doc, doc.Root(), check)
 	if len(found) == 0 {
 		return nil
 	}
@@ -224,16 +263,9 @@ func (v *Validator) judge(x *exchange.Exchange, media *api.Media, doc *jsonstrea
 		}
 		p.Errors = append(p.Errors, it)
 	}
-	p.Cause = fmt.Errorf("%s %s", or(found[0].Pointer, "the body"), found[0].Detail)
+	p.Cause = fmt.Errorf("%s %s", cmp.Or(found[0].Pointer, "the body"), found[0].Detail)
 	note(x, len(found))
 	return p
-}
-
-func or(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 func note(x *exchange.Exchange, n int) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -63,13 +64,15 @@ func utf8Locale() bool {
 	return os.PathSeparator == '/' // no locale at all: a bare service or container, whose terminal is UTF-8 today
 }
 
-// Printf prints to the stream. There is nobody to tell when that fails.
-func (s *Screen) Printf(format string, args ...any) { _, _ = fmt.Fprintf(s.w, format, args...) }
+// Printf prints to the stream, with the symbols that it has. There is nobody to tell when that fails.
+func (s *Screen) Printf(format string, args ...any) {
+	_, _ = io.WriteString(s.w, s.Text(fmt.Sprintf(format, args...)))
+}
 
-// Println prints a line.
-func (s *Screen) Println(args ...any) { _, _ = fmt.Fprintln(s.w, args...) }
+// Println prints a line, with the symbols that the stream has.
+func (s *Screen) Println(args ...any) { _, _ = io.WriteString(s.w, s.Text(fmt.Sprintln(args...))) }
 
-// Write makes the screen a writer.
+// Write prints b as it is.
 func (s *Screen) Write(b []byte) (int, error) { return s.w.Write(b) }
 
 func (s *Screen) paint(code, text string) string {
@@ -97,49 +100,57 @@ func (s *Screen) Proven(t string) string { return s.paint("32", t) }
 // Refused is for what yett refused, held or observed.
 func (s *Screen) Refused(t string) string { return s.paint("34", t) }
 
-var ascii = map[string]string{"✓": "ok", "▲": "!", "✗": "x", "◆": "*", "–": "-", "→": "->", "━": "=", "…": "...", "│": "|"}
+var ascii = map[string]string{
+	"✓": "ok", "▲": "!", "✗": "x", "◆": "*", "–": "-", "→": "->", "━": "=", "…": "...", "│": "|", "µ": "u",
+}
+
+var toASCII = func() *strings.Replacer {
+	var pairs []string
+	for symbol, a := range ascii {
+		pairs = append(pairs, symbol, a)
+	}
+	return strings.NewReplacer(pairs...)
+}()
 
 // Symbol returns the symbol, or its ASCII form.
-func (s *Screen) Symbol(sym string) string {
-	if s.ASCII {
-		if a, ok := ascii[sym]; ok {
-			return a
-		}
-	}
-	return sym
-}
+func (s *Screen) Symbol(sym string) string { return s.Text(sym) }
 
 // Text replaces every symbol in t by its ASCII form where that is needed.
 func (s *Screen) Text(t string) string {
 	if !s.ASCII {
 		return t
 	}
-	for sym, a := range ascii {
-		t = strings.ReplaceAll(t, sym, a)
-	}
-	return t
+	return toASCII.Replace(t)
 }
 
-// A Table is rows under heads. Columns named in Drop are left out, the first first, until the rest fits the terminal.
+// A Table is rows under heads. Where it does not fit the terminal, the columns named in Drop are left out, the first
+// first, and then the cells of column Cut are shortened. Everything else is never cut.
 type Table struct {
 	Heads []string
 	Right []bool // by column: numbers
 	Drop  []int
+	Cut   int // 0: none; the first column is what a row is called by
 	Rows  [][]string
 }
+
+// least is how narrow a column may be cut.
+const least = 12
 
 // Print prints t, indented by two, without rules or boxes.
 func (s *Screen) Print(t *Table) {
 	keep := make([]bool, len(t.Heads))
-	for i := range keep {
-		keep[i] = true
-	}
 	widths := make([]int, len(t.Heads))
-	for i, h := range t.Heads {
-		widths[i] = width(h)
-		for _, r := range t.Rows {
-			widths[i] = max(widths[i], width(r[i]))
+	rows := make([][]string, 0, len(t.Rows)+1)
+	for _, r := range append([][]string{t.Heads}, t.Rows...) {
+		cells := make([]string, len(r))
+		for i, c := range r {
+			cells[i] = s.Text(c)
+			widths[i] = max(widths[i], width(cells[i]))
 		}
+		rows = append(rows, cells)
+	}
+	for i := range keep {
+		keep[i] = widths[i] > 0 // a column of symbols may hold none
 	}
 	for _, d := range t.Drop {
 		if s.Width == 0 || total(widths, keep) <= s.Width {
@@ -147,10 +158,25 @@ func (s *Screen) Print(t *Table) {
 		}
 		keep[d] = false
 	}
-	s.row(t, t.Heads, widths, keep, true)
-	for _, r := range t.Rows {
-		s.row(t, r, widths, keep, false)
+	if over := total(widths, keep) - s.Width; s.Width > 0 && over > 0 && t.Cut > 0 {
+		widths[t.Cut] = max(widths[t.Cut]-over, min(least, widths[t.Cut]))
+		for _, r := range rows[1:] {
+			r[t.Cut] = s.cut(r[t.Cut], widths[t.Cut])
+		}
 	}
+	for i, r := range rows {
+		s.row(t, r, widths, keep, i == 0)
+	}
+}
+
+// cut shortens a plain text to n columns.
+func (s *Screen) cut(text string, n int) string {
+	r := []rune(text)
+	if len(r) <= n {
+		return text
+	}
+	more := s.Text("…")
+	return string(r[:n-len([]rune(more))]) + more
 }
 
 func total(widths []int, keep []bool) int {
@@ -181,7 +207,7 @@ func (s *Screen) row(t *Table, cells []string, widths []int, keep []bool, head b
 	if head {
 		line = s.Dim(line)
 	}
-	s.Println(s.Text(line))
+	_, _ = io.WriteString(s.w, line+"\n") // nobody to tell when that fails
 }
 
 // width is how many columns t takes; colour takes none, and every rune we print takes one.
@@ -209,8 +235,8 @@ func Count(n int64) string {
 	case n >= 1_000_000:
 		return fmt.Sprintf("%.3g M", float64(n)/1e6)
 	}
-	text := fmt.Sprint(n)
-	if len(text) > 3 && n > 0 {
+	text := strconv.FormatInt(n, 10)
+	if n >= 1000 {
 		return text[:len(text)-3] + "," + text[len(text)-3:]
 	}
 	return text

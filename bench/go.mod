@@ -1,0 +1,3 @@
+module yett/bench
+
+go 1.26.0
