@@ -16,6 +16,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -41,9 +42,20 @@ type Error struct {
 	Status int    `json:"status"`
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
+	// Errors are the members of what was sent that do not fit.
+	Errors []struct {
+		Pointer string `json:"pointer"`
+		Detail  string `json:"detail"`
+	} `json:"errors,omitempty"`
 }
 
-func (e *Error) Error() string { return e.Detail }
+// Error returns the first thing that does not fit, else the refusal as a whole.
+func (e *Error) Error() string {
+	if len(e.Errors) > 0 {
+		return strings.TrimPrefix(strings.TrimPrefix(e.Errors[0].Pointer, "#"), "/") + " " + e.Errors[0].Detail
+	}
+	return e.Detail
+}
 
 // maxAnswer bounds what a call may answer.
 const maxAnswer = 64 << 20

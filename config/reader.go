@@ -83,11 +83,12 @@ func (r *reader) gateway(n *yaml.Node) {
 		if f.Listen == f.Admin.Listen && port != "0" {
 			r.report("admin.listen", "%q is also where the APIs are served (give it a port of its own)", r.written("admin.listen", f.Admin.Listen))
 		}
-		if f.PublicURL == "" && port != "0" {
+		if f.PublicURL != "" {
+			f.PublicURL = r.checkURL("public_url", f.PublicURL)
+		} else if port != "0" && isPort(port) { // a wrong port was told above, at listen
 			f.PublicURL = "https://localhost:" + port
 		}
-	}
-	if f.PublicURL != "" {
+	} else if f.PublicURL != "" {
 		f.PublicURL = r.checkURL("public_url", f.PublicURL)
 	}
 	if _, apis := child(n, "apis"); apis == nil {

@@ -25,9 +25,9 @@ type Setting struct {
 
 // A Layer says where the value of a key comes from.
 type Layer struct {
-	Key   string
-	Value string // as written; a secret is <secret>
-	From  string // "default", or where the value stands: "yett.yaml:12"
+	Key   string `json:"key"`
+	Value string `json:"value"` // as written; a secret is <secret>
+	From  string `json:"from"`  // "default", or where the value stands: "yett.yaml:12"
 }
 
 // Gateway is the setting of a practice for the gateway as a whole. It is an error if the practice was not among those

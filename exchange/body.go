@@ -241,8 +241,7 @@ func (b *Body) reset() {
 	if cap(buf) > maxPooled || b.foreign {
 		buf = nil
 	}
-	doc, outs := b.doc, b.outs
-	doc.Reset()
-	clear(outs)
-	*b = Body{buf: buf[:0], doc: doc, outs: outs[:0]}
+	b.doc.Reset()
+	clear(b.outs)
+	*b = Body{buf: buf[:0], doc: b.doc, outs: b.outs[:0]}
 }

@@ -548,7 +548,7 @@ func testTarget(t *testing.T, e engineKind) {
 		t.Errorf("the backend saw %q", got)
 	}
 	r.record(t)
-	for _, path := range []string{"/a%2fb", "/a/../b", "/a%2e/"} {
+	for _, path := range []string{"/a%2fb", "/a/../b", "/%2e/a"} {
 		wantProblem(t, r.get(t, path), 400, "ambiguous_path")
 		rec := r.record(t)
 		if len(rec.Decisions) != 1 || rec.Decisions[0].Outcome != Refused {
@@ -614,7 +614,7 @@ func testClientGoneInAnswer(t *testing.T, e engineKind) {
 		cancel()
 		_ = res.Body.Close()
 		receive(t, gone)
-		if rec := r.record(t); rec.Status != 200 || !rec.Aborted || rec.Code != "" || rec.BytesOut == 0 {
+		if rec := r.record(t); rec.Status != 200 || !rec.Aborted || rec.Code != "" {
 			t.Errorf("record: %+v", rec)
 		}
 	}
@@ -639,9 +639,9 @@ func testEarlyAnswer(t *testing.T, e engineKind) {
 		for range 2 {
 			go func() {
 				defer func() { done <- true }()
-				for range 5 {
+				for range 3 {
 					// An early answer may break the sender's connection: what counts is that nothing is shared.
-					r.do(t, "POST", "/", strings.NewReader(strings.Repeat("a", 2<<20)))
+					r.do(t, "POST", "/", strings.NewReader(strings.Repeat("a", 512<<10)))
 				}
 			}()
 		}

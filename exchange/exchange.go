@@ -8,6 +8,13 @@
 // in a flat list, every decision and its time is recorded in one place, and no step can go round the one pass through
 // which an answer leaves. What engine reads and writes the bytes is hidden below: steps see no net/http.
 //
+// By itself it stops what would make two requests of one: paths with more than one reading, fields that must be alone
+// and come twice, fields that rewrite the request, hop-by-hop fields, and X-Yett fields that a caller made up. It
+// bounds bodies, compressed ones included (OWASP API4:2023), and never lets a cut-off answer look whole. It does not
+// judge callers or contents: that is what steps are for. It does not forward trailers.
+//
+// Used alone, Middleware runs steps before any http.Handler, and a Chain's Handler also runs those on the answer.
+//
 // Lifetime: a string may be kept for ever, a []byte is borrowed until the call returns. Nobody keeps an *Exchange after
 // its step; what survives is a Record.
 package exchange

@@ -238,13 +238,19 @@ func (e *netHTTP) hijack(h *Header, protocol string) (io.ReadWriteCloser, error)
 	return &tunnelConn{Conn: conn, r: rw.Reader}, nil
 }
 
-// tunnelConn reads what net/http had already buffered before it reads the connection.
+// tunnelConn reads what net/http had already buffered, and then the connection itself: net/http's reader would take the
+// end of the client's side for the end of the client, and cancel the context.
 type tunnelConn struct {
 	net.Conn
 	r *bufio.Reader
 }
 
-func (c *tunnelConn) Read(p []byte) (int, error) { return c.r.Read(p) }
+func (c *tunnelConn) Read(p []byte) (int, error) {
+	if n := c.r.Buffered(); n > 0 {
+		return c.r.Read(p[:min(n, len(p))])
+	}
+	return c.Conn.Read(p)
+}
 
 // CloseWrite tells the client that nothing more comes.
 func (c *tunnelConn) CloseWrite() error { return closeWrite(c.Conn) }

@@ -26,11 +26,11 @@ func Check(file *config.File) (*Plan, error) {
 	if len(file.APIs) == 0 {
 		return nil, errNoAPI
 	}
-	g := &generation{file: file}
-	if err := g.load(); err != nil {
+	gen, err := load(file)
+	if err != nil {
 		return nil, err
 	}
-	p := &Plan{APIs: g.apis, Warnings: g.warnings}
+	p := &Plan{APIs: gen.apis, Warnings: gen.warnings}
 	var all []error
 	off := func(s *config.Setting, err error) {
 		if err != nil {
@@ -42,7 +42,7 @@ func Check(file *config.File) (*Plan, error) {
 	for _, pr := range Practices() {
 		off(file.Gateway(pr))
 		for i, c := range file.APIs {
-			if _, err := newUpstream(c, g.apis[i], nil); err != nil && pr == Practices()[0] {
+			if _, err := newUpstream(c, gen.apis[i], nil); err != nil && pr == Practices()[0] {
 				all = append(all, err)
 			}
 			off(file.ForAPI(c, pr))
@@ -51,7 +51,7 @@ func Check(file *config.File) (*Plan, error) {
 			}
 		}
 	}
-	for i, a := range g.apis {
+	for i, a := range gen.apis {
 		p.Operations += len(a.Operations)
 		for _, id := range file.APIs[i].OperationIDs() {
 			if _, err := allowed(file.APIs[i], id); err != nil {

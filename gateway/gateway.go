@@ -72,7 +72,7 @@ func Offline(ctx context.Context, data string) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	file.APIs = nil
+	file.APIs, file.PublicURL = nil, "https://localhost" // and no port is taken
 	return open(ctx, file, Options{})
 }
 
@@ -89,6 +89,11 @@ func open(ctx context.Context, file *config.File, o Options) (_ *Gateway, err er
 	now := o.Now
 	if now == nil {
 		now = time.Now
+	}
+	// Descriptions first: where one is wrong, nothing was started or changed.
+	gen, err := load(file)
+	if err != nil {
+		return nil, err
 	}
 	if g.dir, err = store.OpenDir(file.Data); err != nil {
 		return nil, err
@@ -108,8 +113,7 @@ func open(ctx context.Context, file *config.File, o Options) (_ *Gateway, err er
 		Log: g.log, Now: now, Store: g.db, Data: g.dir, Counters: memory.New(memory.Options{Now: now}),
 		PublicURL: publicURL, Keeper: g.keeper,
 	}
-	gen, err := build(file, env, g.transport)
-	if err != nil {
+	if err := gen.build(env, g.transport); err != nil {
 		return nil, err
 	}
 	gen.server.Observe = append(gen.server.Observe, g.probes.observe)

@@ -49,40 +49,37 @@ type built struct {
 	setting *config.Setting
 }
 
-// build makes a generation. Nothing of it runs yet.
-func build(file *config.File, env practice.Env, transport *http.Transport) (_ *generation, err error) {
-	g := &generation{file: file, chains: make(map[*api.Operation]*exchange.Chain), settings: make(map[*api.Operation][]*config.Setting)}
+// build makes the practices and the chains of a generation. Nothing of it runs yet.
+func (gen *generation) build(env practice.Env, transport *http.Transport) (err error) {
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, g.close())
+			err = errors.Join(err, gen.close())
 		}
 	}()
-	if err := g.load(); err != nil {
-		return nil, err
-	}
-	gate, err := g.buildLevel(env, func(p *practice.Practice) (*config.Setting, error) { return file.Gateway(p) })
+	gate, err := gen.buildLevel(env, gen.file.Gateway)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	g.gateLevel(gate)
-	for i, a := range g.apis {
-		if err := g.buildAPI(file.APIs[i], a, env, transport); err != nil {
-			return nil, err
+	gen.gateLevel(gate)
+	for i, a := range gen.apis {
+		if err := gen.buildAPI(gen.file.APIs[i], a, env, transport); err != nil {
+			return err
 		}
 	}
-	g.server.Route = g.route
-	g.server.Opened = opened
-	g.server.Panicked = func(x *exchange.Exchange, value any, stack []byte) error {
+	gen.server.Route = gen.route
+	gen.server.Opened = opened
+	gen.server.Panicked = func(x *exchange.Exchange, value any, stack []byte) error {
 		env.Log.Error("panic while serving", "id", x.ID.String(), "panic", fmt.Sprint(value), "stack", string(stack))
 		return problem.From(fmt.Errorf("panic: %v", value))
 	}
-	return g, nil
+	return nil
 }
 
-// load reads the descriptions and makes one router of them.
-func (gen *generation) load() error {
+// load begins a generation: it reads the descriptions and makes one router of them. It changes nothing.
+func load(file *config.File) (*generation, error) {
+	gen := &generation{file: file, chains: make(map[*api.Operation]*exchange.Chain), settings: make(map[*api.Operation][]*config.Setting)}
 	var all []error
-	for _, c := range gen.file.APIs {
+	for _, c := range file.APIs {
 		a, warnings, err := api.Load(c.OpenAPI, api.Options{Name: c.Name, Hosts: c.Hosts, Twins: twins(c)})
 		if err != nil {
 			all = append(all, err)
@@ -97,11 +94,11 @@ func (gen *generation) load() error {
 		}
 	}
 	if err := errors.Join(all...); err != nil {
-		return err
+		return nil, err
 	}
 	r, err := api.NewRouter(gen.apis...)
 	gen.router = r
-	return err
+	return gen, err
 }
 
 // twins says what the configuration adds to the description.

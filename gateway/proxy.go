@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"yett/exchange"
@@ -63,10 +64,15 @@ func (u *upstream) Do(x *exchange.Exchange) error {
 	ctx, cancel := context.WithCancelCause(x.Context())
 	x.Defer(func() { cancel(nil) })
 	timer := time.AfterFunc(u.wait, func() { cancel(errSilent) })
-	res, err := u.transport.RoundTrip(u.request(ctx, x))
-	if !timer.Stop() && err == nil {
-		_ = res.Body.Close() // the time was up in the same moment; nothing of it is used
-		err = errSilent
+	var sent sentBody
+	res, err := u.transport.RoundTrip(u.request(ctx, x, &sent))
+	late := !timer.Stop()
+	if err == nil && (late || sent.failed() != nil) {
+		_ = res.Body.Close() // nothing of it is used
+		// An upstream that answers a body which broke off must not speak for us: the refusal says why it did.
+		if err = sent.failed(); err == nil {
+			err = errSilent // the time was up in the same moment
+		}
 	}
 	if err != nil {
 		return u.failed(ctx, x, err)
@@ -76,12 +82,15 @@ func (u *upstream) Do(x *exchange.Exchange) error {
 
 var errSilent = errors.New("no answer in time")
 
-func (u *upstream) request(ctx context.Context, x *exchange.Exchange) *http.Request {
+func (u *upstream) request(ctx context.Context, x *exchange.Exchange, sent *sentBody) *http.Request {
 	req := &x.Request
 	h := make(http.Header, req.Header.Len()+6)
 	for _, f := range req.Header.All() {
 		if !ours(f.Name) {
 			k := http.CanonicalHeaderKey(f.Name)
+			if k == "Idempotency-Key" || k == "X-Idempotency-Key" {
+				k = strings.ToLower(k) // in this case net/http does not take it for leave to send a request twice
+			}
 			h[k] = append(h[k], f.Value)
 		}
 	}
@@ -116,9 +125,35 @@ func (u *upstream) request(ctx context.Context, x *exchange.Exchange) *http.Requ
 		out.Host = host
 	}
 	if body, length := req.Body.Outgoing(); body != nil {
-		out.Body, out.ContentLength = body, length
+		if length == 0 {
+			_ = body.Close() // it holds nothing; a body without a length would be sent in chunks, and never again
+		} else {
+			sent.ReadCloser = body
+			out.Body, out.ContentLength = sent, length
+		}
 	}
 	return out.WithContext(ctx)
+}
+
+// A sentBody remembers why the client's body ended early.
+type sentBody struct {
+	io.ReadCloser
+	err atomic.Pointer[error]
+}
+
+func (b *sentBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		b.err.CompareAndSwap(nil, &err)
+	}
+	return n, err
+}
+
+func (b *sentBody) failed() error {
+	if err := b.err.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // span is a W3C span id: eight random bytes that are never all zero in practice and need no more than that.

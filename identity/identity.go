@@ -28,8 +28,11 @@ type Caller struct {
 	Expires   time.Time // zero: never
 }
 
-// Holds reports whether c holds scope.
+// Holds reports whether c holds scope. A nil Caller is anonymous and holds none.
 func (c *Caller) Holds(scope string) bool {
+	if c == nil {
+		return false
+	}
 	if c.AllScopes {
 		return true
 	}

@@ -84,6 +84,9 @@ func TestFindingsSayWhatIsWrongAndRepeatNothing(t *testing.T) {
 			[]string{" uniqueItems: must not have the same item twice"}},
 		{"also in a short list", `uniqueItems: true`, `[{"a":1,"b":2}, {"b":2.0,"a":1e0}]`,
 			[]string{" uniqueItems: must not have the same item twice"}},
+		{"a long list of different items fits", `uniqueItems: true`, list(300), nil},
+		{"the hundredth required member is missed", "required: " + list(100, "'%d'"), object(99), []string{"/99 required: is required"}},
+		{"and found", "required: " + list(100, "'%d'"), object(100), nil},
 		{"a name may be refused", `propertyNames: {maxLength: 1}`, `{"a":1,"bc":2}`, []string{"/bc propertyNames: has a name that is not allowed"}},
 		{"a dependency is required", `dependentRequired: {a: [b]}`, `{"a":1}`, []string{"/b required: is required"}},
 		{"the only branch of the right type explains itself", `anyOf: [{type: object, required: [a]}, {type: "null"}]`, `{}`,
@@ -122,6 +125,14 @@ func repeat(n int, format string) (lines []string) {
 	}
 	return lines
 }
+
+// list writes the numbers from 0 to n-1, in a format if one is given.
+func list(n int, format ...string) string {
+	format = append(format, "%d")
+	return "[" + strings.Join(repeat(n, format[0]), ",") + "]"
+}
+
+func object(n int) string { return "{" + strings.Join(repeat(n, `"%d":0`), ",") + "}" }
 
 func TestFindingsKnowTheLineOfTheRule(t *testing.T) {
 	s := compile(t, schema.OpenAPI31, "type: object\nproperties:\n  a:\n    $ref: '#/$defs/count'\n$defs:\n  count:\n    type: integer\n    maximum: 3\n")
@@ -171,6 +182,14 @@ properties:
 	}
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("took %v", took)
+	}
+}
+
+func TestManyPatternsOverALongTextAreCutOff(t *testing.T) {
+	s := compile(t, schema.OpenAPI31, "allOf: "+list(200, "{pattern: '[b-y]%d'}"))
+	got := check(t, s, `"`+strings.Repeat("a", 64<<10)+`"`, schema.Check{Max: 1000})
+	if diff := cmp.Diff([]string{" cost: takes too long to check"}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -239,16 +258,31 @@ components: {schemas: {
 schema: {properties: {old: {$ref: '#/components/schemas/Old'}}},
 Old: {$schema: 'http://json-schema.org/draft-07/schema#', $id: 'https://example.org/old', items: [{type: string}], additionalItems: false}}}
 `
+	const closed = `
+components: {schemas: {
+schema: {allOf: [{$ref: 'https://example.org/base'}], properties: {b: {}}, unevaluatedProperties: false},
+Base: {$id: 'https://example.org/base', properties: {a: {type: string}}}}}
+`
+	const scoped = `
+components: {schemas: {
+schema: {properties: {tree: {$ref: '#/components/schemas/Tree'}}},
+Tree: {$id: 'https://example.org/tree', properties: {v: {$ref: '#/$defs/v'}}, $defs: {v: {type: string}}}}}
+`
 	for _, tt := range []struct {
 		name, schema, document string
 		want                   []string
 	}{
+		{"what a named schema evaluates is evaluated", closed, `{"a":"x","b":1}`, nil},
+		{"and nothing else", closed, `{"a":"x","c":1}`, []string{"/c false: does not fit the rule false"}},
+		{"a reference counts from the name around it", scoped, `{"tree":{"v":1}}`, []string{"/tree/v type: does not fit the rule type"}},
 		{"a schema that is named fits", named, `{"tree":{"value":"x","children":[{"value":"y"}]}}`, nil},
 		{"or not, deep below", named, `{"tree":{"value":"x","children":[{"value":1}]}}`,
 			[]string{"/tree/children/0/value type: does not fit the rule type"}},
 		{"an anchor elsewhere in the description is found", named, `{"n":1.5}`, []string{"/n type: does not fit the rule type"}},
 		{"a dynamic reference goes where the way has led", list, `["2024-02-29"]`, nil},
 		{"and our formats hold there", list, `["2023-02-29"]`, []string{"/0 format: does not fit the rule format"}},
+		{"those of numbers too", strings.Replace(list, "type: string, format: date", "type: integer, format: int32", 1), `[1, 2147483648]`,
+			[]string{"/1 format: does not fit the rule format"}},
 		{"another dialect is kept to", draft7, `{"old":["x"]}`, nil},
 		{"and refuses as it does", draft7, `{"old":["x", 1]}`, []string{"/old additionalItems: does not fit the rule additionalItems"}},
 	} {

@@ -150,8 +150,7 @@ func (k *checker) evalNumber(s *Schema, n jsonstream.Node) bool {
 	if r.multipleOf != nil && !r.multipleOf.divides(&x) {
 		ok = k.fail(s, n, "multipleOf", "must be a multiple of "+s.node.Get("multipleOf").Text)
 	}
-	if f := r.format; f != nil && (f.integer && !x.integer() ||
-		f.min != nil && x.compare(f.min) < 0 || f.max != nil && x.compare(f.max) > 0) {
+	if f := r.format; f != nil && !f.holds(&x) {
 		if f.name == "" {
 			return k.fail(s, n, "type", "is too large an integer to be exact")
 		}
@@ -171,6 +170,9 @@ func (s *Schema) bound(keyword, inclusive string) string {
 func (k *checker) evalText(s *Schema, n jsonstream.Node) bool {
 	r, ok := s.text, true
 	text := k.doc.Text(n)
+	if r.pattern != nil {
+		k.spend(len(text) / 4) // a step of an automaton costs more than the other looks at a byte
+	}
 	k.spend(len(text) / 16)
 	if r.min > 0 || r.max >= 0 {
 		switch size := utf8.RuneCount(text); {

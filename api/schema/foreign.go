@@ -4,6 +4,7 @@
 package schema
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -208,6 +209,17 @@ func (c *Compiler) newLibrary(n *source.Node) {
 		l.compiler.RegisterFormat(&jsonschema.Format{Name: name, Validate: func(v any) error {
 			if s, is := v.(string); is && !ok([]byte(s)) {
 				return errors.New("not of the format")
+			}
+			return nil
+		}})
+	}
+	for name, f := range numberFormats {
+		r := f.bounds()
+		l.compiler.RegisterFormat(&jsonschema.Format{Name: name, Validate: func(v any) error {
+			if n, is := v.(json.Number); is {
+				if x := parseDecimal([]byte(n)); !r.holds(&x) {
+					return errors.New("out of range")
+				}
 			}
 			return nil
 		}})

@@ -55,6 +55,24 @@ var numberFormats = map[string]numberFormat{
 	"double": {false, "-1.7976931348623157e308", "1.7976931348623157e308"},
 }
 
+func (f numberFormat) bounds() *numberRange {
+	r := &numberRange{integer: f.integer}
+	if f.min != "" {
+		x := parseDecimal([]byte(f.min))
+		r.min = &x
+	}
+	if f.max != "" {
+		x := parseDecimal([]byte(f.max))
+		r.max = &x
+	}
+	return r
+}
+
+// holds reports whether x is in the range.
+func (r *numberRange) holds(x *decimal) bool {
+	return (!r.integer || x.integer()) && (r.min == nil || x.compare(r.min) >= 0) && (r.max == nil || x.compare(r.max) <= 0)
+}
+
 // The integers that every JSON reader keeps exactly (RFC 7493, section 2.2).
 const minSafe, maxSafe = "-9007199254740991", "9007199254740991"
 

@@ -251,15 +251,8 @@ func (k *keywords) numberFormat(r *numberRules) *numberRange {
 	default:
 		return nil
 	}
-	out := &numberRange{name: name, integer: f.integer}
-	if f.min != "" {
-		x := parseDecimal([]byte(f.min))
-		out.min = &x
-	}
-	if f.max != "" {
-		x := parseDecimal([]byte(f.max))
-		out.max = &x
-	}
+	out := f.bounds()
+	out.name = name
 	return out
 }
 

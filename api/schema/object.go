@@ -40,7 +40,7 @@ func (k *checker) evalObject(s *Schema, n jsonstream.Node, m marks) bool {
 		if at < 64 && seen&(1<<at) != 0 || at >= 64 && k.doc.Member(n, r.names[at]) != jsonstream.None {
 			continue
 		}
-		if !k.missing(s, n, r.names[at], r.schemas[at]) {
+		if !k.missing(s, n, r.names[at]) {
 			if ok = false; k.stop(ok) {
 				return false
 			}
@@ -98,8 +98,8 @@ func (k *checker) member(s *Schema, c jsonstream.Node, name []byte, at int, m ma
 }
 
 // missing reports a required member that is absent. One that only the other side may set is not missed.
-func (k *checker) missing(s *Schema, n jsonstream.Node, name string, own *Schema) bool {
-	if k.check.Direction != 0 && k.othersWord(n, name, own) {
+func (k *checker) missing(s *Schema, n jsonstream.Node, name string) bool {
+	if k.check.Direction != 0 && k.othersWord(n, name) {
 		return true
 	}
 	if k.quiet == 0 && !k.full() {
@@ -110,19 +110,11 @@ func (k *checker) missing(s *Schema, n jsonstream.Node, name string, own *Schema
 	return false
 }
 
-func (k *checker) othersWord(n jsonstream.Node, name string, own *Schema) bool {
-	if own != nil && (k.check.Direction == Request && own.readOnly || k.check.Direction == Response && own.writeOnly) {
-		return true
-	}
+// othersWord reports whether the member name of n is for the other side to set, wherever the description says so.
+func (k *checker) othersWord(n jsonstream.Node, name string) bool {
 	k.spend(1)
-	p := k.place(n)
-	if p == nil {
-		return false
-	}
-	if p = p.Member(name); p == nil {
-		return false
-	}
-	return k.check.Direction == Request && p.readOnly || k.check.Direction == Response && p.writeOnly
+	p := k.place(n).Member(name)
+	return k.check.Direction == Request && p.ReadOnly() || k.check.Direction == Response && p.WriteOnly()
 }
 
 func (k *checker) dependency(s *Schema, n jsonstream.Node, d *dependency, m marks) bool {
@@ -135,7 +127,7 @@ func (k *checker) dependency(s *Schema, n jsonstream.Node, d *dependency, m mark
 	}
 	ok := true
 	for _, name := range d.needs {
-		if k.doc.Member(n, name) == jsonstream.None && !k.missing(s, n, name, nil) {
+		if k.doc.Member(n, name) == jsonstream.None && !k.missing(s, n, name) {
 			ok = false
 		}
 	}

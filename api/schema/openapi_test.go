@@ -41,6 +41,7 @@ func TestOpenAPI30HasItsOwnKeywords(t *testing.T) {
 		{"unless the description says how large", `{type: integer, maximum: 18446744073709551615}`, `18446744073709551615`, nil},
 		{"on each side for itself", `{type: integer, maximum: 18446744073709551615}`, `-9007199254740992`,
 			[]string{" type: is too large an integer to be exact"}},
+		{"below as above", `{type: integer, minimum: -18446744073709551615}`, `-18446744073709551615`, nil},
 		{"1.0 is an integer", `{type: integer}`, `1.0`, nil},
 		{"byte is base64", `{type: string, format: byte}`, `"YQ=="`, nil},
 		{"with its padding", `{type: string, format: byte}`, `"YQ"`, []string{" format: is not a valid byte"}},
@@ -87,7 +88,7 @@ func TestReadOnlyAndWriteOnlyDependOnTheDirection(t *testing.T) {
 		{"deep below as well", `{"name":"x","password":"x","more":[{"label":"x"},{"id":"x"}]}`,
 			schema.Check{Direction: schema.Request}, []string{"/more/1/id readOnly: is read-only"}},
 		{"in an answer nothing is read-only", `{"id":"x","name":"x","owner":"x","kind":1,"more":[{"id":"x"}]}`,
-			schema.Check{Direction: schema.Response}, nil},
+			schema.Check{Direction: schema.Response, Closed: true}, nil},
 	} {
 		for name, dialect := range map[string]schema.Dialect{"3.0": schema.OpenAPI30, "3.1": schema.OpenAPI31} {
 			t.Run(tt.name+" in "+name, func(t *testing.T) {
@@ -155,6 +156,7 @@ func TestClosedRefusesWhatIsNotDeclared(t *testing.T) {
 		{"unevaluatedProperties: false closes, and is reported once", `{allOf: [{properties: {a: {}}}], unevaluatedProperties: false}`, `{"b":1}`,
 			[]string{"/b unevaluatedProperties: is not declared"}},
 		{"a name is found decoded", `{properties: {a: {}}}`, `{"\u0061":1,"\u0062":2}`, undeclared("/b")},
+		{"a branch that closes itself does not open", `{anyOf: [{additionalProperties: false}, {properties: {a: {}}}]}`, `{"c":3}`, undeclared("/c")},
 		{"what only required names is not declared", `{properties: {a: {}}, required: [b]}`, `{"a":1,"b":1}`, undeclared("/b")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -31,7 +31,7 @@ import (
 //	seen N                  the shop has seen N requests so far
 //	gate [-as NAME] ARGS    start yett with ARGS, wait until it is ready; its output goes to NAME.out and NAME.err ("gate").
 //	                        Ports that ARGS do not name are free ones. $GATE and $ADMIN are its addresses.
-//	stop [NAME]             SIGTERM; it must exit 0. "signal" only sends it, "ended" only waits.
+//	stop [NAME]             SIGTERM; it must exit 0. "signal" sends it and waits for word of it, "ended" waits.
 //	http METHOD PATH STATUS [-k KEY] [-H FIELD] [-d BODY | -size N] [-within D] [&]
 //	                        ask $GATE; see exchange_test.go
 //	answered                wait for the http that ended in &
@@ -190,6 +190,11 @@ func alive(cmd *exec.Cmd) bool {
 
 func (s *stage) signal(ts *testscript.TestScript, args []string) {
 	ts.Check(s.running(ts, args).Process.Signal(syscall.SIGTERM))
+	name := "gate"
+	if len(args) == 1 {
+		name = args[0]
+	}
+	await(ts, "word of draining", func() bool { return strings.Contains(ts.ReadFile(name+".err"), "Draining") })
 }
 
 func (s *stage) ended(ts *testscript.TestScript, args []string) {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -93,8 +92,18 @@ func (a *app) demo(ctx context.Context, attacks []demo.Attack, full, stay bool) 
 			a.demoHints()
 		}
 	}
-	if slices.ContainsFunc(rows, func(r demo.Row) bool { return !well(r.With) }) {
-		return &failure{what: "an attack got through, or it cannot be told", hint: "yett demo --only N shows both exchanges", code: exitFinding}
+	return judged(rows)
+}
+
+// judged is the failure of a gate that let an attack through. What cannot be told is never well.
+func judged(rows []demo.Row) error {
+	for _, r := range rows {
+		if r.With.Verdict != demo.Refused && r.With.Verdict != demo.Noticed {
+			return &failure{
+				what: fmt.Sprintf("attack %d got through, or it cannot be told", r.Attack.Number),
+				hint: fmt.Sprintf("yett demo --only %d", r.Attack.Number), code: exitFinding,
+			}
+		}
 	}
 	return nil
 }
@@ -142,9 +151,6 @@ func (a *app) outcome(o demo.Outcome, width int) string {
 	}
 	return colour(symbol) + fmt.Sprintf(" %-*s", max(0, width-1-utf8.RuneCountInString(symbol)), text)
 }
-
-// well reports whether an attack was stopped. What cannot be told is never well.
-func well(o demo.Outcome) bool { return o.Verdict == demo.Refused || o.Verdict == demo.Noticed }
 
 func (a *app) summary(rows []demo.Row) {
 	var without, with, held, unknown int

@@ -114,7 +114,7 @@ var didYouMean = regexp.MustCompile(`\(did you mean (\S+)( of \S+)?\?\)$`)
 
 // refused writes a refusal of the admin API as the other errors are written.
 func refused(name string, e *admin.Error) *failure {
-	f := &failure{what: strings.TrimSuffix(lower(e.Detail), ".")}
+	f := &failure{what: strings.TrimSuffix(lower(e.Error()), ".")}
 	if e.Status == 400 || e.Status == 422 {
 		f.code = exitUsage
 	}

@@ -5,6 +5,7 @@ package cli
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -57,6 +58,9 @@ func (a *app) keyCommand() *cobra.Command {
 
 // span reads a duration; d is a day.
 func span(s string) (time.Duration, error) {
+	if s == "" {
+		return 0, errors.New("no duration")
+	}
 	days, rest := 0, s
 	if before, after, ok := strings.Cut(s, "d"); ok {
 		n, err := strconv.Atoi(before)

@@ -54,12 +54,13 @@ var Practice = practice.Define(practice.Spec[Config]{
 		if env.Data == nil {
 			return nil, errors.New("no data directory")
 		}
-		l, err := Open(env.Data.Path("activity"), Options{
-			Now: env.Now, Log: env.Log, Drop: c.OnFailure == Drop, Retention: c.Retention,
+		l, err := practice.Keep(env, "activity/log", func() (*Log, error) {
+			return Open(env.Data.Path("activity"), Options{Now: env.Now, Log: env.Log})
 		})
 		if err != nil {
 			return nil, err
 		}
+		l.adopt(c.OnFailure == Drop, c.Retention)
 		return &practice.Part{Edge: l.Check, Observe: l.Observe, Routes: l.routes(), Run: l.Run, Checks: checks()}, nil
 	},
 })

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"yett/exchange"
@@ -153,25 +154,40 @@ func token(s string) (value, rest string, err error) {
 }
 
 // parseNode reads an address with or without a port: 192.0.2.1, 192.0.2.1:80, [2001:db8::1], [2001:db8::1]:80,
-// 2001:db8::1. Names, "unknown" and obfuscated identifiers are no addresses, and a zone means something only on the
-// machine that wrote it.
+// 2001:db8::1. The port may be obfuscated (192.0.2.1:_a1, RFC 7239 section 6.3). Names, "unknown" and obfuscated
+// identifiers are no addresses, and a zone means something only on the machine that wrote it.
 func parseNode(s string) (netip.Addr, error) {
+	bad := func() (netip.Addr, error) { return netip.Addr{}, fmt.Errorf("%.40q is not an address", s) }
 	if strings.Contains(s, "%") {
 		return netip.Addr{}, fmt.Errorf("%.40q has a zone", s)
 	}
 	if a, err := netip.ParseAddr(s); err == nil {
 		return a.Unmap(), nil
 	}
-	if inner, ok := strings.CutPrefix(s, "["); ok && strings.HasSuffix(inner, "]") {
-		a, err := netip.ParseAddr(inner[:len(inner)-1])
-		if err == nil && a.Is6() {
-			return a.Unmap(), nil
+	host, port := s, ""
+	if inner, ok := strings.CutPrefix(s, "["); ok {
+		if host, port, ok = strings.Cut(inner, "]"); !ok || port != "" && port[0] != ':' {
+			return bad()
 		}
-		return netip.Addr{}, fmt.Errorf("%.40q is not an address", s)
+		port = strings.TrimPrefix(port, ":")
+		if strings.HasSuffix(s, ":") {
+			return bad()
+		}
+	} else if host, port, ok = strings.Cut(s, ":"); !ok || port == "" {
+		return bad()
 	}
-	ap, err := netip.ParseAddrPort(s)
-	if err != nil {
-		return netip.Addr{}, fmt.Errorf("%.40q is not an address", s)
+	a, err := netip.ParseAddr(host)
+	if err != nil || a.Is6() != strings.HasPrefix(s, "[") || port != "" && !validPort(port) {
+		return bad()
 	}
-	return ap.Addr().Unmap(), nil
+	return a.Unmap(), nil
+}
+
+// validPort reports whether s is a port or an obfuscated one.
+func validPort(s string) bool {
+	if name, ok := strings.CutPrefix(s, "_"); ok {
+		return name != "" && exchange.ValidName(name)
+	}
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
 }

@@ -82,6 +82,11 @@ func (l *List) Check(x *exchange.Exchange) error {
 	if err != nil {
 		return denied("address_unreadable", err)
 	}
+	return l.admit(addr)
+}
+
+// admit judges an address that is neither IPv4 in IPv6 nor has a zone.
+func (l *List) admit(addr netip.Addr) error {
 	if l.deny.Contains(addr) {
 		return denied("address_denied", fmt.Errorf("%s is in a denied network", addr))
 	}

@@ -27,9 +27,33 @@ type Config struct {
 
 // Validate reports what is wrong with c.
 func (c Config) Validate() error {
+	if c.Networks != nil {
+		if err := valid("networks", *c.Networks); err != nil {
+			return err
+		}
+	}
+	if err := valid("deny", c.Deny); err != nil {
+		return err
+	}
+	if err := valid("trusted_proxies", c.TrustedProxies); err != nil {
+		return err
+	}
 	for i, n := range c.TrustedProxies {
-		if n.Bits() == 0 {
+		if normal(n).Bits() == 0 {
 			return fmt.Errorf("trusted_proxies[%d]: %q trusts the whole internet (list the proxy itself)", i, n)
+		}
+	}
+	return nil
+}
+
+// valid refuses prefixes that would match nothing and nobody would notice.
+func valid(key string, list []netip.Prefix) error {
+	for i, n := range list {
+		switch {
+		case !n.IsValid():
+			return fmt.Errorf("%s[%d]: there is no network (try 192.0.2.0/24)", key, i)
+		case n.Addr().Is4In6() && n.Bits() < 96:
+			return fmt.Errorf("%s[%d]: %q is neither IPv4 nor IPv6 (write 0.0.0.0/0 for all of IPv4)", key, i, n)
 		}
 	}
 	return nil

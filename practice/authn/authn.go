@@ -15,10 +15,8 @@ package authn
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -136,112 +134,6 @@ func first(have []identity.Credential) *identity.Caller {
 	return have[0].Caller
 }
 
-// admit tells the upstream who calls, and takes the credentials away from it.
-func (g *Guard) admit(x *exchange.Exchange, c *identity.Caller) {
-	x.Caller = c
-	h := &x.Request.Header
-	// The exchange drops X-Yett fields. A server that turns names into variables reads X_Yett_Subject as one, too.
-	h.DelFunc(func(f exchange.Field) bool { return oursTo(f.Name) })
-	if c != nil {
-		setIfValid(h, "X-Yett-Subject", c.Subject)
-		setIfValid(h, "X-Yett-Client", c.Client)
-		setIfValid(h, "X-Yett-Scopes", scopes(c))
-	}
-	if g.config.Forward != "" {
-		return
-	}
-	h.Del("Authorization")
-	h.Del("Proxy-Authorization")
-	for _, s := range x.Operation.API.Schemes {
-		if s.Kind != api.APIKey {
-			continue
-		}
-		switch s.In {
-		case "header":
-			h.Del(s.Param)
-		case "query":
-			x.Request.Query = withoutParam(x.Request.Query, s.Param)
-		case "cookie":
-			withoutCookie(h, s.Param)
-		}
-	}
-}
-
-// oursTo reports whether an upstream could take name for one of the fields in which the gateway says who calls.
-func oursTo(name string) bool {
-	const prefix = "x-yett-"
-	if len(name) < len(prefix) {
-		return false
-	}
-	for i := range len(prefix) {
-		c := name[i]
-		if c == '_' {
-			c = '-'
-		}
-		if c != prefix[i] && c|0x20 != prefix[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// scopes joins what c holds. One with a space in it would read as two, so it is left out: scopes of API keys have none
-// (RFC 6749 section 3.3), another issuer's may hold anything.
-func scopes(c *identity.Caller) string {
-	for _, s := range c.Scopes {
-		if strings.Contains(s, " ") {
-			kept := slices.DeleteFunc(slices.Clone(c.Scopes), func(s string) bool { return strings.Contains(s, " ") })
-			return strings.Join(kept, " ")
-		}
-	}
-	return strings.Join(c.Scopes, " ")
-}
-
-// setIfValid leaves out a name that would break the framing. Names are checked when keys are made; another issuer's
-// may hold anything.
-func setIfValid(h *exchange.Header, name, value string) {
-	if value != "" && exchange.ValidValue(value) {
-		h.Set(name, value)
-	}
-}
-
-// withoutParam cuts one parameter out of a raw query and leaves the rest as it was sent.
-func withoutParam(query, name string) string {
-	if !strings.Contains(query, name) && !strings.ContainsAny(query, "%+") {
-		return query
-	}
-	var kept []string
-	for pair := range strings.SplitSeq(query, "&") {
-		key, _, _ := strings.Cut(pair, "=")
-		if plain, ok := unescape(key); ok && plain == name {
-			continue
-		}
-		kept = append(kept, pair)
-	}
-	return strings.Join(kept, "&")
-}
-
-// withoutCookie cuts one cookie out of the Cookie fields.
-func withoutCookie(h *exchange.Header, name string) {
-	lines := h.Values("Cookie")
-	if len(lines) == 0 {
-		return
-	}
-	var kept []string
-	for _, line := range lines {
-		for pair := range strings.SplitSeq(line, ";") {
-			pair = strings.Trim(pair, " \t")
-			if key, _, _ := strings.Cut(pair, "="); pair != "" && strings.TrimRight(key, " \t") != name {
-				kept = append(kept, pair)
-			}
-		}
-	}
-	h.Del("Cookie")
-	if len(kept) > 0 {
-		h.Set("Cookie", strings.Join(kept, "; "))
-	}
-}
-
 // inQuery refuses bearer tokens in the query (RFC 9700 section 4.3.2): they stand in logs and histories. A description
 // may declare a parameter of that name for something else.
 func inQuery(x *exchange.Exchange) error {
@@ -326,62 +218,3 @@ func (g *Guard) unauthenticated(x *exchange.Exchange, op *api.Operation) error {
 
 // failures is how many failing attempts an address has a minute.
 const failures = 100
-
-// challenge names every way to authenticate at op, once (RFC 9110 section 11.6.1).
-func (g *Guard) challenge(op *api.Operation) []problem.Field {
-	var out []problem.Field
-	for _, req := range op.Security {
-		for _, use := range req {
-			f := problem.Field{Name: "WWW-Authenticate", Value: g.challengeFor(use.Scheme)}
-			if !slices.Contains(out, f) {
-				out = append(out, f)
-			}
-		}
-	}
-	return out
-}
-
-func (g *Guard) challengeFor(s *api.Scheme) string {
-	realm := fmt.Sprintf("realm=%q", g.config.Realm)
-	switch s.Kind {
-	case api.APIKey:
-		if !exchange.ValidName(s.Param) {
-			return "ApiKey " + realm
-		}
-		return fmt.Sprintf("ApiKey %s, in=%q, name=%q", realm, s.In, s.Param)
-	case api.Bearer, api.OAuth2, api.OpenIDConnect:
-		return "Bearer " + realm
-	case api.Basic:
-		return "Basic " + realm + `, charset="UTF-8"`
-	case api.MutualTLS:
-		return "ClientCertificate " + realm // no word is registered; RFC 9110 wants one in every 401
-	}
-	if !exchange.ValidName(s.HTTP) {
-		return "Unknown " + realm
-	}
-	return s.HTTP + " " + realm
-}
-
-// insufficient is the answer to a caller who lacks a scope. Who could come with a token is told which one to ask for (RFC
-// 6750 section 3.1); the description that names it is no secret of the API.
-func (g *Guard) insufficient(op *api.Operation, scope string) error {
-	p := &problem.Error{Status: http.StatusForbidden, Code: "insufficient_scope",
-		Detail: "This credential does not hold the scope that is needed here.", Cause: fmt.Errorf("scope %q is not held", scope)}
-	for _, req := range op.Security {
-		for _, use := range req {
-			if k := use.Scheme.Kind; k != api.Bearer && k != api.OAuth2 && k != api.OpenIDConnect {
-				continue
-			}
-			v := fmt.Sprintf("Bearer realm=%q, error=\"insufficient_scope\"", g.config.Realm)
-			if all := strings.Join(use.Scopes, " "); all != "" && !strings.ContainsFunc(all, notScope) {
-				v += `, scope="` + all + `"`
-			}
-			p.Header = []problem.Field{{Name: "WWW-Authenticate", Value: v}}
-			return p
-		}
-	}
-	return p
-}
-
-// notScope reports what may not stand in a list of scopes (RFC 6749 section 3.3).
-func notScope(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }

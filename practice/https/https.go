@@ -13,6 +13,7 @@ package https
 import (
 	"crypto/tls"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"yett/exchange"
@@ -42,6 +43,9 @@ func (g *Guard) TLS(conf *tls.Config) error {
 		tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 	}
 	conf.CurvePreferences = []tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP256, tls.CurveP384}
+	if len(conf.NextProtos) == 0 {
+		conf.NextProtos = []string{"h2", "http/1.1"}
+	}
 	conf.Renegotiation = tls.RenegotiateNever
 	if g.ca != nil {
 		conf.GetCertificate = g.ca.GetCertificate
@@ -88,26 +92,49 @@ func (g *Guard) Header(x *exchange.Exchange) {
 }
 
 // credential returns the name of a field or parameter that looks like a credential, "" if there is none. What the
-// operation would ask for is not known yet, so names decide.
+// operation would ask for is not known yet, so names and usual forms decide.
 func credential(x *exchange.Exchange) string {
 	for _, f := range x.Request.Header.All() {
-		name := strings.ToLower(f.Name)
-		switch {
-		case name == "authorization", name == "proxy-authorization", name == "cookie", name == "dpop",
-			strings.Contains(name, "api-key"), strings.Contains(name, "apikey"), strings.Contains(name, "token"),
-			strings.Contains(name, "secret"), strings.HasPrefix(f.Value, "yett_"):
+		switch name := strings.ToLower(f.Name); {
+		case name == "cookie", name == "dpop", suspicious(name), credentialForm(f.Value):
 			return f.Name
 		}
 	}
 	for pair := range strings.SplitSeq(x.Request.Query, "&") {
-		key, value, _ := strings.Cut(pair, "=")
-		key = strings.ToLower(key)
+		name, value, _ := strings.Cut(pair, "=")
+		name = strings.ToLower(unescaped(name))
 		switch {
-		case strings.Contains(key, "api_key"), strings.Contains(key, "api-key"), strings.Contains(key, "apikey"),
-			strings.Contains(key, "token"), strings.Contains(key, "password"), strings.Contains(key, "secret"),
-			strings.HasPrefix(value, "yett_"):
+		case name == "key", name == "sig", name == "code", name == "pwd", name == "sid", suspicious(name), credentialForm(unescaped(value)):
 			return "the query"
 		}
 	}
 	return ""
+}
+
+// suspicious reports whether a name, in lower case, says that its value is a credential.
+func suspicious(name string) bool {
+	for _, part := range []string{"auth", "api-key", "api_key", "apikey", "access-key", "access_key", "token", "secret",
+		"passw", "session", "signature", "jwt"} {
+		if strings.Contains(name, part) {
+			return name != "authority" && name != ":authority"
+		}
+	}
+	return false
+}
+
+// credentialForm reports whether a value has the form of a credential: our own key, a bearer or basic one, a JWT.
+func credentialForm(value string) bool {
+	if strings.HasPrefix(value, "yett_") || strings.HasPrefix(value, "eyJ") {
+		return true
+	}
+	scheme, rest, ok := strings.Cut(value, " ")
+	return ok && rest != "" && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "Basic"))
+}
+
+// unescaped reads a part of a query as its receiver would; what cannot be read stays as it is.
+func unescaped(s string) string {
+	if out, err := url.QueryUnescape(s); err == nil {
+		return out
+	}
+	return s
 }

@@ -16,7 +16,10 @@ import (
 	"io/fs"
 	"math/big"
 	"net"
+	"net/url"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -46,35 +49,63 @@ type LocalCA struct {
 	leaf *tls.Certificate
 }
 
-// OpenLocalCA opens the root kept in dir, or makes it on the first start. names and ips stand in the certificates.
+// OpenLocalCA opens the root kept in dir, or makes it on the first start. names and ips stand in the certificates, of
+// which the first is made at once, so that what is wrong shows here and not in a handshake. Whoever can read the key in
+// dir can stand in for any host before the clients that trust the root.
 func OpenLocalCA(dir *store.Dir, now func() time.Time, names []string, ips []net.IP) (*LocalCA, error) {
+	for _, name := range names {
+		if !validName(name) {
+			return nil, fmt.Errorf("%.80q cannot stand in a certificate: it is no host name", name)
+		}
+	}
+	if len(names) == 0 && len(ips) == 0 {
+		return nil, errors.New("a certificate needs a name or an address")
+	}
 	ca := &LocalCA{names: names, ips: ips, now: now}
+	if err := ca.open(dir); err != nil {
+		return nil, err
+	}
+	if _, err := ca.GetCertificate(nil); err != nil {
+		return nil, err
+	}
+	return ca, nil
+}
+
+// open reads the root, or makes it.
+func (ca *LocalCA) open(dir *store.Dir) error {
 	pemCert, err := dir.ReadFile(RootName)
 	if errors.Is(err, fs.ErrNotExist) {
-		return ca, ca.create(dir)
+		return ca.create(dir)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	pemKey, err := dir.ReadFile(rootKeyName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is there and %s is not (restore it from a backup, or remove both and trust a new root)",
+			dir.Path(RootName), dir.Path(rootKeyName))
+	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	pair, err := tls.X509KeyPair(pemCert, pemKey)
 	if err != nil {
-		return nil, fmt.Errorf("%s and %s: %w (restore both from a backup, or remove both and trust a new root)",
+		return fmt.Errorf("%s and %s: %w (restore both from a backup, or remove both and trust a new root)",
 			dir.Path(RootName), dir.Path(rootKeyName), err)
 	}
 	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
 	if !ok {
-		return nil, fmt.Errorf("%s: not an ECDSA key", dir.Path(rootKeyName))
+		return fmt.Errorf("%s: not an ECDSA key", dir.Path(rootKeyName))
 	}
 	ca.key, ca.root = key, pair.Leaf
-	if now().After(ca.root.NotAfter) {
-		return nil, fmt.Errorf("%s ended on %s (remove it and %s, and trust the new root)",
+	if !ca.root.IsCA {
+		return fmt.Errorf("%s is not a root certificate (remove it and %s, and trust the new root)", dir.Path(RootName), dir.Path(rootKeyName))
+	}
+	if ca.now().After(ca.root.NotAfter) {
+		return fmt.Errorf("%s ended on %s (remove it and %s, and trust the new root)",
 			dir.Path(RootName), ca.root.NotAfter.Format(time.DateOnly), dir.Path(rootKeyName))
 	}
-	return ca, nil
+	return nil
 }
 
 // create makes the root. The key is written first: a crash between the two leaves a key that nobody trusts yet.
@@ -131,18 +162,24 @@ func (ca *LocalCA) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error
 	ca.mu.Lock()
 	defer ca.mu.Unlock()
 	now := ca.now()
-	if ca.leaf != nil && ca.leaf.Leaf.NotAfter.Sub(now) > leafLifetime/3 {
+	if ca.leaf != nil && fresh(ca.leaf.Leaf, now) {
 		return ca.leaf, nil
 	}
-	fresh, err := ca.issue(now)
+	next, err := ca.issue(now)
 	if err == nil {
-		ca.leaf = fresh
-		return fresh, nil
+		ca.leaf = next
+		return next, nil
 	}
 	if ca.leaf != nil && now.Before(ca.leaf.Leaf.NotAfter) {
 		return ca.leaf, nil
 	}
 	return nil, err
+}
+
+// fresh reports whether more than a third of a certificate's own life is left. Near the end of the root that life is
+// shorter, and the clock may have been set back.
+func fresh(c *x509.Certificate, now time.Time) bool {
+	return now.After(c.NotBefore) && c.NotAfter.Sub(now) > c.NotAfter.Sub(c.NotBefore)/3
 }
 
 // issue makes a certificate whose key never leaves memory.
@@ -155,13 +192,16 @@ func (ca *LocalCA) issue(now time.Time) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !now.Before(ca.root.NotAfter) {
+		return nil, fmt.Errorf("the root certificate ended on %s", ca.root.NotAfter.Format(time.DateOnly))
+	}
 	end := now.Add(leafLifetime)
 	if end.After(ca.root.NotAfter) {
 		end = ca.root.NotAfter
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: ca.names[0]},
+		Subject:      pkix.Name{CommonName: "yett"},
 		NotBefore:    now.Add(-backdated),
 		NotAfter:     end,
 		KeyUsage:     x509.KeyUsageDigitalSignature,
@@ -180,21 +220,39 @@ func (ca *LocalCA) issue(now time.Time) (*tls.Certificate, error) {
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
 }
 
-// localNames are the names under which this machine is called without any configuration.
-func localNames() ([]string, []net.IP) {
-	names := []string{"localhost"}
-	if host, err := os.Hostname(); err == nil && host != "" && host != "localhost" && validName(host) {
-		names = append(names, host)
+// localNames are the names under which this machine is called without any configuration, and the public one.
+func localNames(publicURL string) ([]string, []net.IP) {
+	names, ips := []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+	hosts := make([]string, 0, 2)
+	if host, err := os.Hostname(); err == nil {
+		hosts = append(hosts, host)
 	}
-	return names, []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+	if u, err := url.Parse(publicURL); err == nil {
+		hosts = append(hosts, u.Hostname())
+	}
+	for _, host := range hosts {
+		if ip := net.ParseIP(host); ip != nil {
+			if !slices.ContainsFunc(ips, ip.Equal) {
+				ips = append(ips, ip)
+			}
+		} else if host = strings.ToLower(host); validName(host) && !slices.Contains(names, host) {
+			names = append(names, host)
+		}
+	}
+	return names, ips
 }
 
-// validName reports whether a host's own name may stand in a certificate.
+// validName reports whether a host name may stand in a certificate.
 func validName(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' {
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
 			return false
+		}
+		for i := range len(label) {
+			c := label[i]
+			if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' {
+				return false
+			}
 		}
 	}
 	return len(s) < 254

@@ -48,8 +48,8 @@ var Practice = practice.Define(practice.Spec[Config]{
 			g := New(c, env.PublicURL, nil)
 			return &practice.Part{Header: g.Header}, nil
 		}
-		ca, err := practice.Keep(env, "https/ca", func() (*LocalCA, error) {
-			names, ips := localNames()
+		ca, err := practice.Keep(env, "https/ca "+env.PublicURL, func() (*LocalCA, error) {
+			names, ips := localNames(env.PublicURL)
 			return OpenLocalCA(env.Data, env.Now, names, ips)
 		})
 		if err != nil {

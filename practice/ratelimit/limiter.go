@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"yett/exchange"
-	"yett/identity"
 	"yett/problem"
 	"yett/store"
 )
@@ -63,24 +62,43 @@ func (l *Limiter) ByAddress(x *exchange.Exchange) error {
 	if err != nil {
 		return err
 	}
-	return l.take(x, "address", "ratelimit/address/"+l.scope+"/"+who, l.address)
+	return l.take(x, "address", l.key("address", who), l.address)
 }
 
 // ByCaller takes one request from the caller: its client, or its address where nobody is known.
 func (l *Limiter) ByCaller(x *exchange.Exchange) error {
 	if c := x.Caller; c != nil {
-		return l.take(x, "caller", "ratelimit/caller/"+l.scope+"/"+name(c), l.caller)
+		return l.take(x, "caller", l.key("caller", c.Issuer, c.Client, c.Subject), l.caller)
 	}
 	who, err := network(x)
 	if err != nil {
 		return err
 	}
-	return l.take(x, "caller", "ratelimit/nobody/"+l.scope+"/"+who, l.caller)
+	return l.take(x, "caller", l.key("nobody", who), l.caller)
 }
 
-// name is what a limit counts by. Rotated keys of one client share its limit.
-func name(c *identity.Caller) string {
-	return c.Issuer + "/" + c.Client + "/" + c.Subject
+// key names a counter. Rotated keys of one client share its counter. Every part has its length before it, so that no client
+// can choose a name that makes it another one. The rate is part of the name: one counter serves one rate only (see
+// store.Counters), and APIs with different limits must not use up each other's.
+func (l *Limiter) key(kind string, who ...string) string {
+	r := l.caller
+	if kind == "address" {
+		r = l.address
+	}
+	var buf [128]byte
+	b := append(append(buf[:0], "ratelimit/"...), kind...)
+	b = strconv.AppendInt(append(b, '/'), r.Requests, 10)
+	b = strconv.AppendInt(append(b, '/'), int64(r.Per), 10)
+	b = part(b, l.scope)
+	for _, w := range who {
+		b = part(b, w)
+	}
+	return string(b)
+}
+
+func part(b []byte, s string) []byte {
+	b = strconv.AppendInt(append(b, '/'), int64(len(s)), 10)
+	return append(append(b, ':'), s...)
 }
 
 func network(x *exchange.Exchange) (string, error) {

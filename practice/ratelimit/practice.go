@@ -25,6 +25,11 @@ type Config struct {
 	Address Rate `yaml:"address"`
 }
 
+// Defaults is the Config that holds where nothing is configured.
+func Defaults() Config {
+	return Config{Requests: 6000, Per: time.Minute, Address: Rate{Requests: 12000, Per: time.Minute}}
+}
+
 // A Rate admits Requests each Per.
 type Rate struct {
 	Requests int64         `yaml:"requests"`
@@ -62,9 +67,7 @@ var Practice = practice.Define(practice.Spec[Config]{
 	Protects:   "how often one caller and one address may call",
 	Readme:     readme,
 	MayObserve: true,
-	Defaults: func() Config {
-		return Config{Requests: 6000, Per: time.Minute, Address: Rate{Requests: 12000, Per: time.Minute}}
-	},
+	Defaults:   Defaults,
 	Build: func(c Config, env *practice.Env) (*practice.Part, error) {
 		o := Options{Counters: env.Counters}
 		switch {

@@ -19,22 +19,31 @@ import (
 type filter struct {
 	x      *exchange.Exchange
 	s      *Sanitizer
-	status int
+	find   *finder
+	failed bool   // the answer is an error
 	kept   []byte // text that may still be the beginning of something
 	done   int    // bytes of kept that were looked at before
-	frame  match  // a frame that a second one would confirm
-	frames int
-	masked int
+	frame  match  // the last frame, which a second one near it would confirm
+	framed bool   // there is one
+	masked bool
+	end    func() // f.release, made once
 }
 
+// A match is a place in kept, negative where the text has left.
 type match struct{ from, to int }
 
 var filters = sync.Pool{New: func() any { return new(filter) }}
 
 func newFilter(x *exchange.Exchange, s *Sanitizer) *filter {
 	f, _ := filters.Get().(*filter)
-	*f = filter{x: x, s: s, status: x.Answer.Status, kept: f.kept[:0]}
-	x.Defer(f.release)
+	if f.end == nil {
+		f.end = f.release
+	}
+	*f = filter{x: x, s: s, find: inGood, failed: x.Answer.Status >= http.StatusBadRequest, kept: f.kept[:0], end: f.end}
+	if f.failed {
+		f.find = inErrors
+	}
+	x.Defer(f.end)
 	return f
 }
 
@@ -55,19 +64,19 @@ const maxLine = 8 << 10
 // Filter passes on what was looked at. A window stays back, so that nothing slips through between two pieces.
 func (f *filter) Filter(dst, chunk []byte, flush, last bool) ([]byte, error) {
 	f.kept = append(f.kept, chunk...)
-	if err := f.look(last); err != nil {
-		return dst, err
-	}
-	pass := max(0, len(f.kept)-2*window)
+	whole := 0 // what may be looked at to its end
 	if last {
-		pass = len(f.kept)
+		whole = len(f.kept)
 	} else if flush {
-		if end := bytes.LastIndexByte(f.kept, '\n') + 1; end > pass {
-			pass = end // whole lines of a stream do not wait
-		} else if len(f.kept) > maxLine {
-			pass = len(f.kept)
+		// Whole lines of a stream do not wait, and neither does a very long one.
+		if whole = bytes.LastIndexByte(f.kept, '\n') + 1; whole == 0 && len(f.kept) > maxLine {
+			whole = len(f.kept)
 		}
 	}
+	if err := f.look(max(whole, len(f.kept)-behind), whole); err != nil {
+		return dst, err
+	}
+	pass := max(0, whole, len(f.kept)-2*window)
 	dst = append(dst, f.kept[:pass]...)
 	n := copy(f.kept, f.kept[pass:])
 	f.kept = f.kept[:n]
@@ -76,26 +85,14 @@ func (f *filter) Filter(dst, chunk []byte, flush, last bool) ([]byte, error) {
 	return dst, nil
 }
 
-// look tries every anchor that has all its text, which is every one if this is the last piece.
-func (f *filter) look(last bool) error {
-	text := f.kept
-	end := len(text) - behind
-	if last {
-		end = len(text) - 1
-	}
-	for i := f.done; i < end; i++ {
-		if !firsts[text[i]] {
-			continue
-		}
-		for _, at := range begins[uint16(text[i])<<8|uint16(text[i+1])] {
-			s := &signatures[at]
-			if !bytes.HasPrefix(text[i:], []byte(s.anchor)) || f.s.allowed[s.kind] {
+// look tries every anchor that begins before end. Text before whole ends there for the patterns too.
+func (f *filter) look(end, whole int) error {
+	for at, sigs := f.find.next(f.kept, f.done, end); sigs != nil; at, sigs = f.find.next(f.kept, at+1, end) {
+		for _, s := range sigs {
+			if !hasPrefix(f.kept[at:], s.anchor) || f.s.allowed[s.kind] {
 				continue
 			}
-			if f.status < http.StatusBadRequest && !s.kind.strong() {
-				continue
-			}
-			if err := f.try(s, i); err != nil {
+			if err := f.try(s, at); err != nil {
 				return err
 			}
 		}
@@ -104,50 +101,97 @@ func (f *filter) look(last bool) error {
 	return nil
 }
 
-// try holds the pattern against the text around an anchor.
+// try judges the text around an anchor.
 func (f *filter) try(s *signature, at int) error {
-	from, to := max(0, at-before), min(len(f.kept), at+behind)
-	loc := s.pattern.FindIndex(f.kept[from:to])
-	if loc == nil || from+loc[1] <= at {
-		return nil
+	m := match{at, at + len(s.anchor)}
+	if s.ahead != nil {
+		loc := s.ahead.FindIndex(f.kept[at:min(len(f.kept), at+behind)])
+		if loc == nil {
+			return nil
+		}
+		m.to = at + loc[1]
 	}
-	m := match{from + loc[0], from + loc[1]}
-	if s.frames {
-		if f.frames++; f.frames == 1 {
-			f.frame = m
+	if s.back != nil {
+		low := max(0, at-before)
+		from, ok := s.back(f.kept[low:m.to], at-low)
+		if !ok {
+			return nil
+		}
+		m.from = low + from
+	}
+	if s.frames && !f.failed {
+		one, framed := f.frame, f.framed
+		f.frame, f.framed = m, true
+		if framed && m.from < one.to {
+			f.frame = match{min(one.from, m.from), max(one.to, m.to)}
+			return nil // the same frame, recognised by another part
+		}
+		if !framed || m.from-one.from > window {
 			return nil // one frame may be a quotation
 		}
+		mask(f.kept, max(0, one.from), max(0, one.to))
 	}
 	return f.found(s.kind, m)
 }
 
 func (f *filter) found(kind Kind, m match) error {
-	if f.status >= http.StatusBadRequest && !f.x.Committed() {
-		return &problem.Error{Status: f.status, Code: "upstream_leak",
+	if f.failed && !f.x.Committed() {
+		return &problem.Error{Status: f.x.Answer.Status, Code: "upstream_leak",
 			Detail: "The service behind this gateway refused the request.", Cause: errors.New("the answer held a " + string(kind))}
 	}
-	if f.frames >= 2 && f.frame.to > 0 {
-		mask(f.kept[max(0, f.frame.from):f.frame.to])
-		f.frame = match{}
-	}
-	mask(f.kept[m.from:m.to])
-	if f.masked++; f.masked == 1 {
-		f.x.Note("masked " + string(kind))
+	mask(f.kept, m.from, m.to)
+	if !f.masked {
+		f.masked = true
+		f.s.log.Warn("an answer gave internals away; the place was masked", "id", f.x.ID.String(), "kind", string(kind))
 	}
 	return nil
 }
 
-// mask overwrites letters and digits. Escapes of JSON stay whole.
-func mask(b []byte) {
-	for i := 0; i < len(b); i++ {
+// mask overwrites letters and digits of text[from:to]. Escapes of JSON stay whole, also one that from stands in, and so
+// do tags and entities.
+func mask(text []byte, from, to int) {
+	b := text[:to]
+	for i := escapeEnd(b, from); i < to; i++ {
 		switch c := b[i]; {
 		case c == '\\':
-			if i+1 < len(b) && b[i+1] == 'u' {
+			if i+1 < to && b[i+1] == 'u' {
 				i += 4
 			}
 			i++
-		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
+		case c == '<' || c == '&':
+			closing := byte('>')
+			if c == '&' {
+				closing = ';'
+			}
+			if n := bytes.IndexByte(b[i:min(to, i+32)], closing); n > 0 && bytes.IndexByte(b[i:i+n], ' ') < 0 {
+				i += n
+			}
+		case wordByte[c] && c != '_':
 			b[i] = '*'
 		}
 	}
+}
+
+// escapeEnd returns the first place at or behind i that is not inside an escape.
+func escapeEnd(b []byte, i int) int {
+	for start := max(0, i-5); start < i; start++ {
+		if b[start] != '\\' {
+			continue
+		}
+		run := start
+		for run > 0 && b[run-1] == '\\' {
+			run--
+		}
+		if (start-run)%2 == 1 {
+			continue // itself escaped
+		}
+		end := start + 2
+		if start+1 < len(b) && b[start+1] == 'u' {
+			end = start + 6
+		}
+		if end > i {
+			return end
+		}
+	}
+	return i
 }

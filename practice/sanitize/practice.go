@@ -43,14 +43,13 @@ func (c Config) Validate() error {
 
 // Practice is sanitize as the gateway, the command line, the auditor and the docs see it.
 var Practice = practice.Define(practice.Spec[Config]{
-	Name:       "sanitize",
-	Number:     8,
-	Protects:   "answers never tell internals",
-	Readme:     readme,
-	MayObserve: true,
-	Defaults:   func() Config { return Config{} },
+	Name:     "sanitize",
+	Number:   8,
+	Protects: "answers never tell internals",
+	Readme:   readme,
+	Defaults: func() Config { return Config{} },
 	Build: func(c Config, env *practice.Env) (*practice.Part, error) {
-		s := New(c, Options{Upstream: env.Upstream, PublicURL: env.PublicURL})
+		s := New(c, Options{Upstream: env.Upstream, PublicURL: env.PublicURL, Log: env.Log})
 		if env.API == nil {
 			return &practice.Part{Header: s.Header, Checks: checks()}, nil
 		}

@@ -11,6 +11,7 @@ package sanitize
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -25,19 +26,24 @@ type Sanitizer struct {
 	config   Config
 	allowed  map[Kind]bool
 	banners  map[string]bool // lower case
-	upstream *url.URL        // nil: unknown
-	public   *url.URL        // nil: unknown
+	log      *slog.Logger
+	upstream *url.URL // nil: unknown
+	public   *url.URL // nil: unknown
 }
 
 // Options are what the program knows; the zero value works.
 type Options struct {
-	Upstream  string // address of the service whose answers these are
-	PublicURL string // what callers call it
+	Upstream  string       // address of the service whose answers these are
+	PublicURL string       // what callers call it
+	Log       *slog.Logger // told when something is masked; default: nowhere
 }
 
 // New makes a Sanitizer.
 func New(c Config, o Options) *Sanitizer {
-	s := &Sanitizer{config: c, allowed: make(map[Kind]bool), banners: make(map[string]bool)}
+	s := &Sanitizer{config: c, allowed: make(map[Kind]bool), banners: make(map[string]bool), log: o.Log}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
 	for _, k := range c.Allow {
 		s.allowed[k] = true
 	}
@@ -63,6 +69,7 @@ var banners = []string{
 	"X-Node", "X-Upstream", "X-Varnish", "X-Debug", "X-Debug-Token", "X-Debug-Token-Link", "X-Debug-Exception",
 	"X-Debug-Exception-File", "X-SourceFiles", "X-OWA-Version", "X-Jenkins", "X-Application-Context", "X-Envoy-Upstream-Service-Time",
 	"X-Envoy-Decorator-Operation", "X-Amzn-Trace-Id", "X-Cloud-Trace-Context", "X-Php-Version", "X-Turbo-Charged-By", "Via", "SourceMap", "X-SourceMap",
+	"Server-Timing", "X-Sendfile", "Alt-Svc", "Proxy-Status",
 }
 
 // Handler guards the answers of next.
@@ -81,9 +88,10 @@ func (s *Sanitizer) Check(x *exchange.Exchange) error {
 		return s.replaced(a)
 	}
 	if s.config.HideForbidden && (a.Status == http.StatusForbidden || a.Status == http.StatusNotFound) {
-		return &problem.Error{Status: http.StatusNotFound, Code: "not_found", Detail: "There is no such thing, or it is not yours."}
+		return &problem.Error{Status: http.StatusNotFound, Code: "not_found", Detail: "There is no such thing, or it is not yours.",
+			Cause: errors.New("the upstream answered " + http.StatusText(a.Status))}
 	}
-	a.Header.DelFunc(func(f exchange.Field) bool { return s.banners[strings.ToLower(f.Name)] })
+	a.Header.DelFunc(func(f exchange.Field) bool { return s.banner(f.Name) })
 	if err := s.addresses(x); err != nil {
 		return err
 	}
@@ -91,6 +99,37 @@ func (s *Sanitizer) Check(x *exchange.Exchange) error {
 		a.AddFilter(newFilter(x, s))
 	}
 	return nil
+}
+
+// bannerPrefixes begin the names of whole families of banners.
+var bannerPrefixes = []string{"x-debug", "x-aspnet", "x-backend", "x-powered", "x-accel-", "x-litespeed", "x-envoy-", "x-kong-"}
+
+// banner reports whether a field introduces the server.
+func (s *Sanitizer) banner(name string) bool {
+	var room [32]byte
+	lower := room[:0]
+	for i := range min(len(name), len(room)) {
+		c := name[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		lower = append(lower, c)
+	}
+	if len(name) > len(room) {
+		return s.banners[strings.ToLower(name)]
+	}
+	if s.banners[string(lower)] {
+		return true
+	}
+	if len(lower) < 2 || lower[0] != 'x' || lower[1] != '-' {
+		return false
+	}
+	for _, p := range bannerPrefixes {
+		if hasPrefix(lower, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // replaced is the answer in place of an upstream's failure. Its status stays, and when to come again.
@@ -138,13 +177,16 @@ func (s *Sanitizer) addresses(x *exchange.Exchange) error {
 		}
 	}
 	if lines := h.Values("Link"); len(lines) > 0 {
-		h.Del("Link")
-		for _, line := range lines {
+		for i, line := range lines {
 			to, err := s.links(x, line)
 			if err != nil {
 				return err
 			}
-			h.Add("Link", to)
+			lines[i] = to
+		}
+		h.Del("Link")
+		for _, line := range lines {
+			h.Add("Link", line)
 		}
 	}
 	if h.Count("Refresh") > 0 {
@@ -165,27 +207,32 @@ func (s *Sanitizer) rewrite(x *exchange.Exchange, v string) (string, error) {
 	if err != nil {
 		return "", internalAddress("an address that cannot be read")
 	}
-	if u.Host == "" {
-		if u.Scheme == "" && s.upstream != nil && strings.HasPrefix(u.Path, "/") {
-			return s.stripped(u).String(), nil
-		}
-		return v, nil
-	}
 	switch {
-	case s.upstream != nil && sameHost(u, s.upstream):
-		out := *s.stripped(u)
-		if s.public == nil {
-			out.Scheme, out.Host = "", ""
-			return out.String(), nil
+	case u.Host == "" && u.Scheme == "" && strings.HasPrefix(u.Path, "/"):
+		if to, ok := s.stripped(u); ok {
+			return to.String(), nil
 		}
-		out.Scheme, out.Host = s.public.Scheme, s.public.Host
-		return out.String(), nil
-	case s.public != nil && sameHost(u, s.public), strings.EqualFold(u.Hostname(), x.Request.Host):
-		return v, nil
+	case u.Host == "":
+	case s.upstream != nil && sameHost(u, s.upstream):
+		to, _ := s.stripped(u)
+		to.Scheme, to.Host, to.User = "", "", nil
+		if s.public != nil {
+			to.Scheme, to.Host = s.public.Scheme, s.public.Host
+		} else if strings.HasPrefix(to.Path, "//") {
+			return "", internalAddress(u.Host) // without a host it would name another one
+		}
+		return to.String(), nil
+	case s.public != nil && sameHost(u, s.public), called(x, u):
 	case internalHost(u.Hostname()):
 		return "", internalAddress(u.Host)
 	}
 	return v, nil
+}
+
+// called reports whether u names the host and port that the client called.
+func called(x *exchange.Exchange, u *url.URL) bool {
+	r := &x.Request
+	return strings.EqualFold(u.Hostname(), strings.Trim(r.Host, "[]")) && port(u) == port(&url.URL{Scheme: r.Scheme, Host: ":" + r.Port})
 }
 
 func internalAddress(what string) error {
@@ -193,17 +240,26 @@ func internalAddress(what string) error {
 		Detail: "The service behind this gateway gave an answer that cannot be passed on.", Cause: errors.New("the answer points to " + what)}
 }
 
-// stripped returns u without the path under which the gateway finds the upstream.
-func (s *Sanitizer) stripped(u *url.URL) *url.URL {
+// stripped returns a copy of u without the path under which the gateway finds the upstream, and whether it was there.
+func (s *Sanitizer) stripped(u *url.URL) (*url.URL, bool) {
 	out := *u
-	prefix := strings.TrimSuffix(s.upstream.Path, "/")
-	if rest, ok := strings.CutPrefix(out.Path, prefix); prefix != "" && ok && (rest == "" || rest[0] == '/') {
-		out.Path, out.RawPath = rest, ""
-		if rest == "" {
-			out.Path = "/"
-		}
+	if s.upstream == nil {
+		return &out, false
 	}
-	return &out
+	prefix := strings.TrimSuffix(s.upstream.EscapedPath(), "/")
+	rest, ok := strings.CutPrefix(u.EscapedPath(), prefix)
+	if prefix == "" || !ok || rest != "" && rest[0] != '/' {
+		return &out, false
+	}
+	if rest == "" {
+		rest = "/"
+	}
+	path, err := url.PathUnescape(rest)
+	if err != nil {
+		return &out, false
+	}
+	out.Path, out.RawPath = path, rest
+	return &out, true
 }
 
 func sameHost(a, b *url.URL) bool {
@@ -220,13 +276,16 @@ func port(u *url.URL) string {
 	return "443"
 }
 
+// carrier is the space that providers share out behind their own address translation (RFC 6598).
+var carrier = netip.MustParsePrefix("100.64.0.0/10")
+
 // internalHost reports whether a name or address means something only inside: private, loopback and link-local
 // addresses, names without a dot, and the endings that are never public (RFC 6762, RFC 8375, RFC 9476).
 func internalHost(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	if a, err := netip.ParseAddr(host); err == nil {
 		a = a.Unmap()
-		return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified()
+		return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified() || carrier.Contains(a)
 	}
 	if !strings.Contains(host, ".") {
 		return true

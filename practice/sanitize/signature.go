@@ -23,111 +23,297 @@ var Kinds = []Kind{StackTrace, SQLError, DebugPage, FilePath, InternalAddress}
 // strong kinds are never meant for a caller, whatever the status. The others are ordinary data in a good answer.
 func (k Kind) strong() bool { return k == StackTrace || k == SQLError || k == DebugPage }
 
-// A signature is a way in which servers give themselves away. Its anchor is looked for in every byte; only where it
-// stands is the pattern tried, on the text around it.
+// A signature is a way in which servers give themselves away. Its anchor is looked for in every byte; where it stands,
+// ahead must match at that very place and back must find a beginning before it. Both look at a window only, and neither
+// searches, so that text full of anchors costs no more than a fixed number of steps for each byte.
 type signature struct {
-	kind    Kind
-	anchor  string
-	pattern *regexp.Regexp
-	// frames says that one match may be a quotation; two make a stack trace.
+	kind   Kind
+	anchor string
+	ahead  *regexp.Regexp                        // begins with the anchor; nil: the anchor is all
+	back   func(text []byte, at int) (int, bool) // where the match begins; nil: at the anchor
+	// frames says that one match may be a quotation in a good answer; two near each other make a stack trace.
 	frames bool
 }
 
 const (
-	before = 160 // bytes of text before an anchor that a pattern may need
-	behind = 160 // bytes behind its beginning
+	before = 160 // bytes of text before an anchor that back may look at
+	behind = 160 // bytes from the anchor's beginning that ahead may look at
 	window = before + behind
 )
 
-func sig(kind Kind, anchor, pattern string) signature {
-	return signature{kind: kind, anchor: anchor, pattern: regexp.MustCompile(pattern)}
+func sig(kind Kind, anchor, ahead string) signature { return back(kind, anchor, ahead, nil) }
+
+func back(kind Kind, anchor, ahead string, f func([]byte, int) (int, bool)) signature {
+	s := signature{kind: kind, anchor: anchor, back: f}
+	if ahead != "" {
+		s.ahead = regexp.MustCompile(`^(?:` + regexp.QuoteMeta(anchor) + ahead + `)`)
+	}
+	return s
 }
 
-func frame(anchor, pattern string) signature {
-	return signature{kind: StackTrace, anchor: anchor, pattern: regexp.MustCompile(pattern), frames: true}
+func frame(anchor, ahead string, f func([]byte, int) (int, bool)) signature {
+	s := back(StackTrace, anchor, ahead, f)
+	s.frames = true
+	return s
 }
 
-// In JSON a quotation mark comes as \", a tab as \t and a backslash as \\; the patterns allow for both forms.
+// In JSON a quotation mark comes as \" or \u0022, a tab as \t, a slash perhaps as \/ and a backslash as \\, in HTML as
+// entities; the patterns allow for these forms.
+const quote = `(?:\\?"|&quot;|&#34;|\\u0022)`
+
 var signatures = []signature{
-	sig(StackTrace, "goroutine ", `goroutine \d+ \[[a-z][a-z ]*(, \d+ minutes)?\]:`),
-	frame(".go:", `[\w./@-]{1,120}\.go:\d{1,6}( \+0x[0-9a-f]{1,6})`),
-	sig(StackTrace, "Traceback (most recent", `Traceback \(most recent call last\):`),
-	frame(", line ", `File \\?"[^"\n]{1,140}\\?", line \d{1,6}, in `),
-	frame(".java:", `\bat [\w.$<>/]{3,140}\([\w$]{1,80}\.java:\d{1,6}\)`),
-	frame(".kt:", `\bat [\w.$<>/]{3,140}\([\w$]{1,80}\.kt:\d{1,6}\)`),
-	frame(".scala:", `\bat [\w.$<>/]{3,140}\([\w$]{1,80}\.scala:\d{1,6}\)`),
-	frame("(Native Method)", `\bat [\w.$<>/]{3,140}\(Native Method\)`),
-	frame(".js:", `\bat [^\n"]{0,120}?[\w./@:\\-]{1,120}\.js:\d{1,6}:\d{1,5}`),
-	frame(".ts:", `\bat [^\n"]{0,120}?[\w./@:\\-]{1,120}\.ts:\d{1,6}:\d{1,5}`),
-	frame(".mjs:", `\bat [^\n"]{0,120}?[\w./@:\\-]{1,120}\.mjs:\d{1,6}:\d{1,5}`),
-	frame("node:internal", `\bat [^\n"]{0,100}node:internal/[\w/]{1,80}:\d{1,6}:\d{1,5}`),
-	frame(".cs:line ", `\bat [^\n"]{1,140} in [^\n"]{1,140}\.cs:line \d{1,6}`),
-	frame(".rb:", "[\\w./-]{1,120}\\.rb:\\d{1,6}:in [`'][\\w ?!<>:#]{1,60}'"),
-	frame(".php(", `#\d{1,3} [^\n"]{1,140}\.php\(\d{1,6}\): `),
-	sig(StackTrace, ".php on line", `(Fatal error|Parse error|Warning|Notice|Uncaught [\w\\]{1,60})[^\n]{0,150}\.php on line \d{1,6}`),
-	sig(StackTrace, ".php</b> on line", `[^\n]{0,150}\.php</b> on line <b>\d{1,6}`),
-	sig(StackTrace, "' panicked at ", `thread '[^'\n]{1,60}' panicked at `),
-	sig(StackTrace, "Exception in thread ", `Exception in thread \\?"[^"\n]{1,60}\\?" [\w.]{3,120}`),
-	sig(StackTrace, "panic: runtime error", `panic: runtime error: [a-z]`),
+	frame("goroutine ", `\d{1,9} \[[a-z][a-z ]{1,40}(?:, \d+ minutes)?(?:, locked to thread)?\]:`, nil),
+	frame("panic: runtime error", `: [a-z]`, nil),
+	frame(".go:", `\d{1,6} \+0x[0-9a-f]{1,6}`, inPath),
+	frame("Traceback (most recent call last)", `:`, nil),
+	frame(", line ", `\d{1,6}, in `, afterFile),
+	frame(".java:", `\d{1,6}\)`, afterAt),
+	frame(".kt:", `\d{1,6}\)`, afterAt),
+	frame(".scala:", `\d{1,6}\)`, afterAt),
+	frame(".groovy:", `\d{1,6}\)`, afterAt),
+	frame("(Native Method)", ``, afterAt),
+	frame("(Unknown Source)", ``, afterAt),
+	frame("Exception in thread ", quote+`[^"\n\\&]{1,60}`+quote+` [\w.]{3,80}`, nil),
+	frame("Caused by: ", `(?:[a-z]\w{0,30}\.){2,8}\w{1,60}(?:Exception|Error)\b`, nil),
+	frame(".js:", `\d{1,6}:\d{1,6}`, afterAt),
+	frame(".ts:", `\d{1,6}:\d{1,6}`, afterAt),
+	frame(".mjs:", `\d{1,6}:\d{1,6}`, afterAt),
+	frame(".cjs:", `\d{1,6}:\d{1,6}`, afterAt),
+	frame("node:internal/", `[\w/.-]{1,80}:\d{1,6}:\d{1,6}`, afterAt),
+	frame(".cs:line ", `\d{1,6}`, afterAt),
+	frame(".vb:line ", `\d{1,6}`, afterAt),
+	frame("   at ", `[A-Z]\w{1,60}\.[\w.<>+\[\]\x60]{2,90}\([^()\n"]{0,60}\)`, nil),
+	frame(".rb:", "\\d{1,6}:in (?:[`']|&#39;|&#x27;|\\\\u0027)", inPath),
+	frame(".php(", `\d{1,6}\): `, afterNumber),
+	frame(`.php","line":`, ` ?\d{1,6}`, inPath),
+	sig(StackTrace, ".php on line ", `\d{1,6}`),
+	sig(StackTrace, ".php</b> on line ", `<b>\d{1,6}`),
+	sig(StackTrace, "panicked at ", `(?:'[^'\n]{1,80}', )?[\w./\\-]{1,100}\.rs:\d{1,6}:\d`),
 
-	sig(SQLError, "SQLSTATE", `SQLSTATE(\[[0-9A-Z]{5}\]| [0-9A-Z]{5}|=[0-9A-Z]{5}|: [0-9A-Z]{5})`),
-	sig(SQLError, "error in your SQL syntax", `You have an error in your SQL syntax; check the manual`),
-	sig(SQLError, "at or near", `ERROR: +syntax error at or near \\?"|syntax error at or near \\?"[^"\n]{0,40}\\?" at character \d`),
-	sig(SQLError, "pq: ", `\bpq: [a-z][^\n"]{4,}`),
-	sig(SQLError, ": syntax error", `near \\?"[^"\n]{0,60}\\?": syntax error`),
-	sig(SQLError, "unrecognized token:", `unrecognized token: \\?"`),
-	sig(SQLError, "no such column: ", `(SQL logic error|SQLITE_ERROR|OperationalError|SQLite)[^\n]{0,40}no such column: \w`),
-	sig(SQLError, "no such table: ", `(SQL logic error|SQLITE_ERROR|OperationalError|SQLite)[^\n]{0,40}no such table: \w`),
-	sig(SQLError, "SQL logic error", `SQL logic error[: ]`),
-	sig(SQLError, "SQLITE_", `SQLITE_(ERROR|BUSY|CONSTRAINT|CORRUPT|MISUSE)\w*`),
-	sig(SQLError, "ORA-", `\bORA-\d{5}: `),
-	sig(SQLError, "Unclosed quotation mark", `Unclosed quotation mark (after|before) the character string`),
-	sig(SQLError, "Incorrect syntax near", `Incorrect syntax near (the keyword )?'[^'\n]{0,40}'`),
-	sig(SQLError, "violates unique constraint", `duplicate key value violates unique constraint \\?"`),
-	sig(SQLError, "violates foreign key constraint", `violates foreign key constraint \\?"`),
-	sig(SQLError, "psycopg2.", `psycopg2\.(errors|OperationalError|ProgrammingError|extensions)`),
-	sig(SQLError, "com.mysql.", `com\.mysql\.(cj\.)?jdbc\.[\w.]{3,}`),
-	sig(SQLError, "org.postgresql.", `org\.postgresql\.util\.PSQLException`),
-	sig(SQLError, "org.hibernate.", `org\.hibernate\.exception\.\w+`),
+	sig(SQLError, "SQLSTATE", `(?:\[| |=|: ?|:? ?\()[0-9A-Z]{5}\b`),
+	sig(SQLError, "error in your SQL syntax", `; check the manual`),
+	sig(SQLError, "syntax error at or near ", quote),
+	back(SQLError, "pq: ", `(?:(?:[a-z]+ ){2,20}`+quote+`|syntax error|duplicate key|permission denied|password auth)`, wordStart),
+	back(SQLError, ": syntax error", ``, afterNear),
+	sig(SQLError, "unrecognized token: ", quote),
+	sig(SQLError, "SQL logic error", `[: ]`),
+	sig(SQLError, "OperationalError", `[:(')\\ ]{1,6}(?:no such|near |unrecognized|database is locked|could not connect|FATAL)`),
+	sig(SQLError, "SQLITE_", `(?:ERROR|BUSY|CONSTRAINT|CORRUPT|MISUSE|LOCKED|READONLY)`),
+	back(SQLError, "ORA-", `\d{5}: `, wordStart),
+	sig(SQLError, "Unclosed quotation mark", ` (?:after|before) the character string`),
+	sig(SQLError, "Incorrect syntax near", ` (?:the keyword )?(?:'|&#39;|\\u0027)`),
+	sig(SQLError, "violates unique constraint ", quote),
+	sig(SQLError, "violates foreign key constraint ", quote),
+	sig(SQLError, "violates not-null constraint", ``),
+	sig(SQLError, "UNIQUE constraint failed: ", `\w+\.\w`),
+	sig(SQLError, "psycopg2.", `(?:errors|OperationalError|ProgrammingError|extensions|IntegrityError)`),
+	sig(SQLError, "com.mysql.", `(?:cj\.)?jdbc\.[\w.]{3,}`),
+	sig(SQLError, "org.postgresql.", `util\.PSQLException`),
+	sig(SQLError, "org.hibernate.", `exception\.\w+`),
+	sig(SQLError, "java.sql.SQL", `\w{0,40}Exception`),
 
-	sig(DebugPage, "Whitelabel Error Page", `Whitelabel Error Page`),
-	sig(DebugPage, "Werkzeug", `Werkzeug (powered traceback interpreter|Debugger)`),
-	sig(DebugPage, "DEBUG = True", `You're seeing this error because you have <code>DEBUG = True`),
-	sig(DebugPage, "Whoops, looks like", `Whoops, looks like something went wrong`),
-	sig(DebugPage, "Action Controller: Exception", `Action Controller: Exception caught`),
-	sig(DebugPage, "Server Error in '", `Server Error in '[^'\n]{1,60}' Application`),
+	sig(DebugPage, "Whitelabel Error Page", ``),
+	sig(DebugPage, "Werkzeug", ` (?:powered traceback interpreter|Debugger)`),
+	sig(DebugPage, "<code>DEBUG = True", ``),
+	sig(DebugPage, "Whoops, looks like something went wrong", ``),
+	sig(DebugPage, "Action Controller: Exception caught", ``),
+	sig(DebugPage, "Server Error in '", `[^'\n]{1,60}' Application`),
+	sig(DebugPage, "sf-dump-", `(?:\d|str|note)`),
 
-	sig(FilePath, "/home/", `/home/[\w.-]{1,40}/[\w./-]{3,}`),
-	sig(FilePath, "/var/www/", `/var/www/[\w./-]{3,}`),
-	sig(FilePath, "/usr/src/", `/usr/src/[\w./-]{3,}`),
-	sig(FilePath, "/usr/local/", `/usr/local/(go|lib|share|app|bin)/[\w./-]{3,}`),
-	sig(FilePath, "/opt/", `/opt/[\w.-]{1,40}/[\w./-]{3,}`),
-	sig(FilePath, "/root/", `/root/[\w./-]{3,}`),
-	sig(FilePath, ":\\", `\b[C-Z]:(\\{1,2}[\w .$-]{1,60}){2,}`),
-	sig(FilePath, "site-packages/", `[\w./-]{1,120}site-packages/[\w./-]{3,}`),
-	sig(FilePath, "node_modules/", `/[\w./-]{1,120}node_modules/[\w./@-]{3,}`),
+	back(FilePath, "/home/", `[\w.-]{1,40}/[\w./-]{3,}`, pathStart),
+	back(FilePath, "/Users/", `[\w.-]{1,40}/[\w./-]{3,}`, pathStart),
+	back(FilePath, "/var/www/", `[\w./-]{3,}`, pathStart),
+	back(FilePath, "/srv/", `[\w.-]{1,40}/[\w./-]{3,}`, pathStart),
+	back(FilePath, "/usr/src/", `[\w./-]{3,}`, pathStart),
+	back(FilePath, "/usr/local/", `(?:go|lib|share|app|bin)/[\w./-]{3,}`, pathStart),
+	back(FilePath, "/opt/", `[\w.-]{1,40}/[\w./-]{3,}`, pathStart),
+	back(FilePath, "/root/", `[\w./-]{3,}`, pathStart),
+	back(FilePath, `\/var\/www\/`, `[\w./\\-]{3,}`, pathStart),
+	back(FilePath, `\/home\/`, `[\w./\\-]{3,}`, pathStart),
+	back(FilePath, ":\\", `\\?(?:[\w .$-]{1,60}\\{1,2}){1,12}[\w.$-]`, drive),
+	sig(FilePath, "site-packages/", `[\w./-]{3,}`),
+	sig(FilePath, "node_modules/", `[\w./@-]{3,}`),
 
-	sig(InternalAddress, "10.", `(^|[^\w.])10\.\d{1,3}\.\d{1,3}\.\d{1,3}($|[^\w.])`),
-	sig(InternalAddress, "192.168.", `(^|[^\w.])192\.168\.\d{1,3}\.\d{1,3}($|[^\w.])`),
-	sig(InternalAddress, "172.", `(^|[^\w.])172\.(1[6-9]|2\d|3[01])\.\d{1,3}\.\d{1,3}($|[^\w.])`),
-	sig(InternalAddress, "127.0.0.1", `(^|[^\w.])127\.0\.0\.1($|[^\w.])`),
-	sig(InternalAddress, "169.254.", `(^|[^\w.])169\.254\.\d{1,3}\.\d{1,3}($|[^\w.])`),
-	sig(InternalAddress, ".svc.cluster.local", `[\w-]{1,60}\.[\w-]{1,60}\.svc\.cluster\.local`),
+	back(InternalAddress, "10.", `\d{1,3}\.\d{1,3}\.\d{1,3}(?:$|[^\w.]|\.\W)`, addressStart),
+	back(InternalAddress, "192.168.", `\d{1,3}\.\d{1,3}(?:$|[^\w.]|\.\W)`, addressStart),
+	back(InternalAddress, "172.", `(?:1[6-9]|2\d|3[01])\.\d{1,3}\.\d{1,3}(?:$|[^\w.]|\.\W)`, addressStart),
+	back(InternalAddress, "127.0.0.1", `(?:$|[^\w.]|\.\W)`, addressStart),
+	back(InternalAddress, "169.254.", `\d{1,3}\.\d{1,3}(?:$|[^\w.]|\.\W)`, addressStart),
+	sig(InternalAddress, ".svc.cluster.local", ``),
 }
 
-// begins maps the first two bytes of every anchor to its signatures.
-var begins = func() (t [1 << 16][]uint8) {
-	for i, s := range signatures {
-		k := uint16(s.anchor[0])<<8 | uint16(s.anchor[1])
-		t[k] = append(t[k], uint8(i))
+// inPath finds the beginning of the path that ends at at.
+func inPath(text []byte, at int) (int, bool) {
+	from := at
+	for from > 0 && at-from < before && pathByte[text[from-1]] {
+		from--
 	}
-	return t
+	return from, from < at
+}
+
+// afterFile finds File "…" in front of at, as Python writes it.
+func afterFile(text []byte, at int) (int, bool) {
+	for i := at - 1; i >= max(0, at-before) && text[i] != '\n'; i-- {
+		if text[i] == 'F' && hasPrefix(text[i:], "File ") {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// afterAt finds the "at " of a frame in front of at. Its line has no end before at, whether that is written raw, as an
+// escape or as a tag.
+func afterAt(text []byte, at int) (int, bool) {
+	for i := at - 1; i >= max(0, at-before); i-- {
+		switch text[i] {
+		case '\n', '"':
+			return 0, false
+		case 'n':
+			if i > 0 && text[i-1] == '\\' && (i < 2 || text[i-2] != '\\') {
+				return 0, false
+			}
+		case ' ':
+			if i >= 2 && text[i-1] == 't' && text[i-2] == 'a' && lineBegins(text, i-2) {
+				return i - 2, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// lineBegins reports whether i is where the text of a line begins: behind indentation, a line break, a tag or a quote.
+func lineBegins(text []byte, i int) bool {
+	if i == 0 {
+		return true
+	}
+	switch c := text[i-1]; c {
+	case '\n', '\t', '>', ';', '"':
+		return true
+	case ' ':
+		return i >= 2 && (text[i-2] == ' ' || text[i-2] == '\n' || text[i-2] == ';')
+	case 't', 'n':
+		return i >= 2 && text[i-2] == '\\'
+	}
+	return false
+}
+
+// afterNear finds near "…" in front of at, as SQLite writes it.
+func afterNear(text []byte, at int) (int, bool) {
+	if at == 0 || text[at-1] != '"' && text[at-1] != ';' {
+		return 0, false
+	}
+	for i := at - 1; i >= max(0, at-80) && text[i] != '\n'; i-- {
+		if text[i] == 'n' && hasPrefix(text[i:], "near ") {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// afterNumber finds the # and digits of a frame in front of at, as PHP writes it.
+func afterNumber(text []byte, at int) (int, bool) {
+	for i := at - 1; i >= max(0, at-before) && text[i] != '\n' && text[i] != '"'; i-- {
+		if text[i] == '#' && text[i+1] >= '0' && text[i+1] <= '9' {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+func wordStart(text []byte, at int) (int, bool) { return at, wordBegins(text, at) }
+
+// wordBegins reports whether a word begins at i. The letter of an escape, as in \tat, is not part of a word.
+func wordBegins(text []byte, i int) bool {
+	if i == 0 || !wordByte[text[i-1]] {
+		return true
+	}
+	return i >= 2 && text[i-2] == '\\' && (text[i-1] == 't' || text[i-1] == 'n' || text[i-1] == 'r')
+}
+
+// pathStart says that an absolute path begins at at: what stands before it is no host and no other path.
+func pathStart(text []byte, at int) (int, bool) {
+	if at == 0 {
+		return at, true
+	}
+	c := text[at-1]
+	return at, wordBegins(text, at) && c != '.' && c != '-' && c != '/' && c != '\\' && c != ':' && c != '}' && c != '~'
+}
+
+// drive finds the letter of a Windows drive in front of at.
+func drive(text []byte, at int) (int, bool) {
+	if at == 0 || text[at-1] < 'A' || text[at-1] > 'Z' {
+		return 0, false
+	}
+	return at - 1, wordBegins(text, at-1)
+}
+
+// addressStart says that no digit or name runs into an address at at.
+func addressStart(text []byte, at int) (int, bool) {
+	return at, wordBegins(text, at) && (at == 0 || text[at-1] != '.' && text[at-1] != '-')
+}
+
+func hasPrefix(text []byte, s string) bool { return len(text) >= len(s) && string(text[:len(s)]) == s }
+
+var wordByte, pathByte = func() (word, path [256]bool) {
+	for c := range 256 {
+		word[c] = c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		path[c] = word[c] || c == '.' || c == '/' || c == '@' || c == '-' || c == '\\' || c == ':' || c == '+'
+	}
+	return
 }()
 
-// firsts marks the first bytes of anchors.
-var firsts = func() (t [256]bool) {
-	for _, s := range signatures {
-		t[s.anchor[0]] = true
+// A finder finds anchors. It looks at the last two of stride+1 bytes and steps on by as many as no anchor can begin in:
+// mostly at one byte in three.
+type finder struct {
+	width int // of the shortest anchor, at most 4: that much of each is compared first
+	shift [1 << 16]uint8
+	at    map[uint16][]*signature // by the last two bytes of an anchor's first width bytes
+}
+
+func newFinder(keep func(*signature) bool) *finder {
+	f := &finder{width: 4, at: make(map[uint16][]*signature)}
+	for i := range signatures {
+		if keep(&signatures[i]) {
+			f.width = min(f.width, len(signatures[i].anchor))
+		}
 	}
-	return t
-}()
+	for i := range f.shift {
+		f.shift[i] = uint8(f.width - 1)
+	}
+	for i := range signatures {
+		s := &signatures[i]
+		if !keep(s) {
+			continue
+		}
+		for j := 0; j+2 <= f.width; j++ {
+			k := pair(s.anchor[j], s.anchor[j+1])
+			f.shift[k] = min(f.shift[k], uint8(f.width-2-j))
+			if j+2 == f.width {
+				f.at[k] = append(f.at[k], s)
+			}
+		}
+	}
+	return f
+}
+
+func pair(a, b byte) uint16 { return uint16(a)<<8 | uint16(b) }
+
+// next returns the place of the first anchor candidate in text at or behind from and before end, and its signatures.
+func (f *finder) next(text []byte, from, end int) (int, []*signature) {
+	back := f.width - 1
+	for i, last := from+back, min(end+back, len(text)); i < last; {
+		k := pair(text[i-1], text[i])
+		if step := int(f.shift[k]); step > 0 {
+			i += step
+			continue
+		}
+		return i - back, f.at[k]
+	}
+	return end, nil
+}
+
+// In good answers only strong kinds are looked for.
+var (
+	inGood   = newFinder(func(s *signature) bool { return s.kind.strong() })
+	inErrors = newFinder(func(*signature) bool { return true })
+)

@@ -89,3 +89,13 @@ func processor() string {
 	}
 	return fmt.Sprintf("%d × %s", runtime.NumCPU(), name)
 }
+
+// busy says how much else went on.
+func busy() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return ""
+	}
+	minute, _, _ := strings.Cut(string(text), " ")
+	return ", load average " + minute + " at the end"
+}

@@ -60,7 +60,7 @@ func (s *scene) send(ctx context.Context, p *peer, k kind, n int) error {
 		return err
 	}
 	c := exec.CommandContext(ctx, self, "load", "-address", p.address, "-ca", p.ca, "-kind", k.name, "-n", strconv.Itoa(n)) //nolint:gosec // this program
-	c.Env = append(os.Environ(), "BENCH_KEY="+p.key)
+	c.Env = append(os.Environ(), "BENCH_KEY="+s.key)
 	out, err := c.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)

@@ -58,7 +58,7 @@ func (t *table) report(now time.Time) string {
 		b.WriteByte('\n')
 	}
 	fmt.Fprintf(&b, "\nAll three: %d connections kept alive, TLS 1.3 with AES-128-GCM and HTTP/1.1 to the client, HTTP/1.1 in clear to the backend.\n", connections)
-	b.WriteString("yett: every practice on, key checked, both directions looked at, one record of each exchange written; rate limits raised.\n")
+	b.WriteString("yett: every practice of this version on, key checked, both directions looked at, one record of each exchange written; rate limits raised.\n")
 	b.WriteString("ReverseProxy: httputil.ReverseProxy alone. nginx: proxy_pass alone, no access log.\n\n")
 	for _, v := range t.versions {
 		b.WriteString("- " + v + "\n")

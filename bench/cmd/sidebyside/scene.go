@@ -8,7 +8,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
@@ -31,6 +30,7 @@ import (
 type scene struct {
 	root, dir string
 	yett      string // the program
+	key       string // sent to all as X-API-Key; only yett looks at it
 	running   []*exec.Cmd
 	peers     []*peer
 }
@@ -40,7 +40,6 @@ type peer struct {
 	name    string
 	address string
 	ca      string // file of the root that its certificate is signed by
-	key     string // sent as X-API-Key
 	cmd     *exec.Cmd
 }
 
@@ -224,7 +223,8 @@ func (s *scene) openYett(ctx context.Context, upstream string) (*peer, error) {
 	if err := json.Unmarshal(out, &k); err != nil {
 		return nil, fmt.Errorf("yett key create: %w", err)
 	}
-	return &peer{name: "yett", address: address, ca: s.file("data/ca.pem"), key: k.Key, cmd: c}, nil
+	s.key = k.Key
+	return &peer{name: "yett", address: address, ca: s.file("data/ca.pem"), cmd: c}, nil
 }
 
 // await waits until address accepts a connection.
@@ -290,5 +290,5 @@ func (s *scene) versions(ctx context.Context) []string {
 	if out, err := exec.CommandContext(ctx, s.yett, "version").Output(); err == nil { //nolint:gosec // our own program
 		yett = strings.TrimSpace(string(out))
 	}
-	return []string{yett, nginx, runtime.Version(), tls.VersionName(tls.VersionTLS13), processor()}
+	return []string{yett, nginx, runtime.Version(), processor() + busy()}
 }

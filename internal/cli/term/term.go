@@ -231,15 +231,26 @@ func width(t string) int {
 func Count(n int64) string {
 	switch {
 	case n >= 1_000_000_000:
-		return fmt.Sprintf("%.3g G", float64(n)/1e9)
+		return three(float64(n)/1e9) + " G"
 	case n >= 1_000_000:
-		return fmt.Sprintf("%.3g M", float64(n)/1e6)
+		return three(float64(n)/1e6) + " M"
 	}
 	text := strconv.FormatInt(n, 10)
 	if n >= 1000 {
 		return text[:len(text)-3] + "," + text[len(text)-3:]
 	}
 	return text
+}
+
+// three writes three figures.
+func three(f float64) string {
+	switch {
+	case f < 10:
+		return strconv.FormatFloat(f, 'f', 2, 64)
+	case f < 100:
+		return strconv.FormatFloat(f, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(f, 'f', 0, 64)
 }
 
 // When writes an instant: seconds today, the day within a year, the date otherwise.

@@ -1,0 +1,119 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package authn
+
+import (
+	"slices"
+	"strings"
+
+	"yett/api"
+	"yett/exchange"
+	"yett/identity"
+)
+
+// admit tells the upstream who calls, and takes the credentials away from it.
+func (g *Guard) admit(x *exchange.Exchange, c *identity.Caller) {
+	x.Caller = c
+	h := &x.Request.Header
+	// The exchange drops X-Yett fields. A server that turns names into variables reads X_Yett_Subject as one, too.
+	h.DelFunc(func(f exchange.Field) bool { return oursTo(f.Name) })
+	if c != nil {
+		setIfValid(h, "X-Yett-Subject", c.Subject)
+		setIfValid(h, "X-Yett-Client", c.Client)
+		setIfValid(h, "X-Yett-Scopes", scopes(c))
+	}
+	if g.config.Forward != "" {
+		return
+	}
+	h.Del("Authorization")
+	h.Del("Proxy-Authorization")
+	for _, s := range x.Operation.API.Schemes {
+		if s.Kind != api.APIKey {
+			continue
+		}
+		switch s.In {
+		case "header":
+			h.Del(s.Param)
+		case "query":
+			x.Request.Query = withoutParam(x.Request.Query, s.Param)
+		case "cookie":
+			withoutCookie(h, s.Param)
+		}
+	}
+}
+
+// oursTo reports whether an upstream could take name for one of the fields in which the gateway says who calls.
+func oursTo(name string) bool {
+	const prefix = "x-yett-"
+	if len(name) < len(prefix) {
+		return false
+	}
+	for i := range len(prefix) {
+		c := name[i]
+		if c == '_' {
+			c = '-'
+		}
+		if c != prefix[i] && c|0x20 != prefix[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// scopes joins what c holds. One with a space in it would read as two, so it is left out: scopes of API keys have none
+// (RFC 6749 section 3.3), another issuer's may hold anything.
+func scopes(c *identity.Caller) string {
+	for _, s := range c.Scopes {
+		if strings.Contains(s, " ") {
+			kept := slices.DeleteFunc(slices.Clone(c.Scopes), func(s string) bool { return strings.Contains(s, " ") })
+			return strings.Join(kept, " ")
+		}
+	}
+	return strings.Join(c.Scopes, " ")
+}
+
+// setIfValid leaves out a name that would break the framing. Names are checked when keys are made; another issuer's
+// may hold anything.
+func setIfValid(h *exchange.Header, name, value string) {
+	if value != "" && exchange.ValidValue(value) {
+		h.Set(name, value)
+	}
+}
+
+// withoutParam cuts one parameter out of a raw query and leaves the rest as it was sent.
+func withoutParam(query, name string) string {
+	if !strings.Contains(query, name) && !strings.ContainsAny(query, "%+") {
+		return query
+	}
+	var kept []string
+	for pair := range strings.SplitSeq(query, "&") {
+		key, _, _ := strings.Cut(pair, "=")
+		if plain, ok := unescape(key); ok && plain == name {
+			continue
+		}
+		kept = append(kept, pair)
+	}
+	return strings.Join(kept, "&")
+}
+
+// withoutCookie cuts one cookie out of the Cookie fields.
+func withoutCookie(h *exchange.Header, name string) {
+	lines := h.Values("Cookie")
+	if len(lines) == 0 {
+		return
+	}
+	var kept []string
+	for _, line := range lines {
+		for pair := range strings.SplitSeq(line, ";") {
+			pair = strings.Trim(pair, " \t")
+			if key, _, _ := strings.Cut(pair, "="); pair != "" && strings.TrimRight(key, " \t") != name {
+				kept = append(kept, pair)
+			}
+		}
+	}
+	h.Del("Cookie")
+	if len(kept) > 0 {
+		h.Set("Cookie", strings.Join(kept, "; "))
+	}
+}
