@@ -100,7 +100,7 @@ type outgoing struct {
 func (o *outgoing) Read(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if false {
+	if o.closed.Load() {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	if o.r == nil {

@@ -85,6 +85,7 @@ func TestReadOnlyAndWriteOnlyDependOnTheDirection(t *testing.T) {
 			[]string{"/id readOnly: is read-only", "/owner readOnly: is read-only", "/kind readOnly: is read-only"}},
 		{"unless somebody takes it out", `{"id":"x","name":"x","password":"x"}`,
 			schema.Check{Direction: schema.Request, ReadOnly: schema.Ignore}, nil},
+		{"what is not declared may come where nobody closes", `{"name":"x","password":"x","other":1}`, schema.Check{Direction: schema.Request}, nil},
 		{"deep below as well", `{"name":"x","password":"x","more":[{"label":"x"},{"id":"x"}]}`,
 			schema.Check{Direction: schema.Request}, []string{"/more/1/id readOnly: is read-only"}},
 		{"in an answer nothing is read-only", `{"id":"x","name":"x","owner":"x","kind":1,"more":[{"id":"x"}]}`,
