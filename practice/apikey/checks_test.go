@@ -16,6 +16,7 @@ import (
 	"yett/api"
 	"yett/exchange"
 	"yett/practice"
+	"yett/problem"
 )
 
 // target is a server as a check sees it.
@@ -94,6 +95,13 @@ func TestChecksTellAnEffectiveGateFromAnOpenOne(t *testing.T) {
 		}
 		return nil
 	}
+	// A gate that breaks where it should refuse.
+	broken := func(x *exchange.Exchange) error {
+		if err := k.Require(x); err != nil {
+			return &problem.Error{Status: http.StatusInternalServerError, Code: "internal", Cause: err}
+		}
+		return nil
+	}
 	for _, tt := range []struct {
 		name, check string
 		step        exchange.Step
@@ -103,6 +111,8 @@ func TestChecksTellAnEffectiveGateFromAnOpenOne(t *testing.T) {
 		{"unknown keys pass", "apikey/unknown", open, practice.Ineffective},
 		{"revoked keys are refused", "apikey/revoked", k.Require, practice.Effective},
 		{"revoked keys pass", "apikey/revoked", forgetful, practice.Ineffective},
+		{"unknown keys break the gate", "apikey/unknown", broken, practice.Ineffective},
+		{"revoked keys break the gate", "apikey/revoked", broken, practice.Ineffective},
 		{"every key is refused, which proves nothing", "apikey/revoked", func(x *exchange.Exchange) error { return k.alone.refuse(x, &alone[0], &InvalidError{Reason: Unknown}) }, practice.Unknown},
 		{"keys are in a header", "apikey/places", open, practice.Effective},
 	} {
@@ -156,9 +166,12 @@ func TestCheckCare(t *testing.T) {
 	}
 	check(practice.NotApplicable, "no key")
 	create(t, k, NewKey{Owner: "ines", Expires: c.Now().Add(time.Hour)})
-	check(practice.Effective, "1 keys")
+	check(practice.Effective, "all 1 keys")
 	key, _ := create(t, k, NewKey{})
 	check(practice.Weak, "of 2 keys that work 1 never end and 1 have no owner")
+	next, _ := rotate(t, k, key.ID, time.Minute)
+	check(practice.Weak, "of 3 keys that work 1 never end and 2 have no owner") // the old one ends with its grace
 	revoke(t, k, key.ID)
-	check(practice.Effective, "1 keys")
+	revoke(t, k, next.ID)
+	check(practice.Effective, "all 1 keys")
 }

@@ -5,7 +5,6 @@ package apikey
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"net/http"
 	"net/netip"
@@ -86,8 +85,6 @@ func (d *door) checkAt(x *exchange.Exchange, p *place) error {
 		// Two readers may each take another one.
 		x.Note(p.name + " presented twice")
 		return &problem.Error{Status: http.StatusBadRequest, Code: "repeated_credential", Detail: "An API key may come only once."}
-	case len(presented) > MaxCredential:
-		return d.refuse(x, p, &InvalidError{Reason: Malformed, Cause: fmt.Errorf("a credential of %d bytes", len(presented))})
 	}
 	// An address that cannot be read is in no network: only keys without networks work from there.
 	addr, err := x.ClientAddr()

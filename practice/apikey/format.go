@@ -22,9 +22,6 @@ const (
 	checkStart = keyLen - checkLen
 )
 
-// MaxCredential is how many bytes a credential may have before it is refused unread.
-const MaxCredential = 256
-
 const (
 	// base32 is lower case without i, l, o and u: nothing in it is read as something else.
 	base32 = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -56,7 +53,7 @@ var (
 // characters of base32, the secret 43 of base62, the check four of base32: the low 20 bits of the CRC-32 (IEEE 802.3) of
 // all that stands before its underscore. Nothing is trimmed, folded or completed: one key has one spelling.
 //
-// It stops mistyped and shortened keys before anything is looked up. It does not say that the key exists. Errors hold
+// It stops mistyped, shortened and oversized keys before anything is hashed or looked up. It does not say that the key exists. Errors hold
 // no part of the key.
 func ParseKey(s string) (id string, err error) {
 	if len(s) != keyLen {

@@ -48,7 +48,7 @@ func placesOf(op *api.Operation) []place {
 func addPlace(places []place, s *api.Scheme) []place {
 	for i := range places {
 		p := &places[i]
-		if p.in == s.In && (p.name == s.Param || p.in == "header" && strings.EqualFold(p.name, s.Param)) {
+		if p.in == s.In && p.name == s.Param {
 			p.schemes = append(p.schemes, s.Name)
 			return places
 		}

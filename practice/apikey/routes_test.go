@@ -192,6 +192,9 @@ func importLines(t *testing.T, s *httptest.Server, body io.Reader) []map[string]
 	if res.StatusCode != 200 || res.Header.Get("Cache-Control") != "no-store" {
 		t.Fatalf("import: %d %v", res.StatusCode, res.Header)
 	}
+	if !res.Close {
+		t.Error("the connection is kept, with what was not read of the request still on it")
+	}
 	var out []map[string]any
 	for sc := bufio.NewScanner(res.Body); sc.Scan(); {
 		var l map[string]any

@@ -12,12 +12,11 @@ import (
 	"yett/identity"
 )
 
-// admit tells the upstream who calls, and takes the credentials away from it.
+// admit tells the upstream who calls, and takes the credentials away from it. X-Yett fields that came with the request were
+// dropped when the exchange was made, whatever their spelling.
 func (g *Guard) admit(x *exchange.Exchange, c *identity.Caller) {
 	x.Caller = c
 	h := &x.Request.Header
-	// The exchange drops X-Yett fields. A server that turns names into variables reads X_Yett_Subject as one, too.
-	h.DelFunc(func(f exchange.Field) bool { return oursTo(f.Name) })
 	if c != nil {
 		setIfValid(h, "X-Yett-Subject", c.Subject)
 		setIfValid(h, "X-Yett-Client", c.Client)
@@ -41,24 +40,6 @@ func (g *Guard) admit(x *exchange.Exchange, c *identity.Caller) {
 			withoutCookie(h, s.Param)
 		}
 	}
-}
-
-// oursTo reports whether an upstream could take name for one of the fields in which the gateway says who calls.
-func oursTo(name string) bool {
-	const prefix = "x-yett-"
-	if len(name) < len(prefix) {
-		return false
-	}
-	for i := range len(prefix) {
-		c := name[i]
-		if c == '_' {
-			c = '-'
-		}
-		if c != prefix[i] && c|0x20 != prefix[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // scopes joins what c holds. One with a space in it would read as two, so it is left out: scopes of API keys have none

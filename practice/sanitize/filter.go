@@ -104,13 +104,6 @@ func (f *filter) look(end, whole int) error {
 // try judges the text around an anchor.
 func (f *filter) try(s *signature, at int) error {
 	m := match{at, at + len(s.anchor)}
-	if s.ahead != nil {
-		loc := s.ahead.FindIndex(f.kept[at:min(len(f.kept), at+behind)])
-		if loc == nil {
-			return nil
-		}
-		m.to = at + loc[1]
-	}
 	if s.back != nil {
 		low := max(0, at-before)
 		from, ok := s.back(f.kept[low:m.to], at-low)
@@ -118,6 +111,16 @@ func (f *filter) try(s *signature, at int) error {
 			return nil
 		}
 		m.from = low + from
+	}
+	if s.ahead != nil {
+		loc := s.ahead.FindIndex(f.kept[at:min(len(f.kept), at+behind)])
+		if loc == nil {
+			return nil
+		}
+		m.to = at + loc[1]
+	}
+	if s.shown > 0 {
+		m.to = at + s.shown
 	}
 	if s.frames && !f.failed {
 		one, framed := f.frame, f.framed

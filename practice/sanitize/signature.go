@@ -33,6 +33,8 @@ type signature struct {
 	back   func(text []byte, at int) (int, bool) // where the match begins; nil: at the anchor
 	// frames says that one match may be a quotation in a good answer; two near each other make a stack trace.
 	frames bool
+	// shown is how much of the anchor is masked where the rest belongs to the form of the document; 0: all of the match.
+	shown int
 }
 
 const (
@@ -73,7 +75,7 @@ var signatures = []signature{
 	frame(".groovy:", `\d{1,6}\)`, afterAt),
 	frame("(Native Method)", ``, afterAt),
 	frame("(Unknown Source)", ``, afterAt),
-	frame("Exception in thread ", quote+`[^"\n\\&]{1,60}`+quote+` [\w.]{3,80}`, nil),
+	frame("Exception in thread ", quote+`[\w .#-]{1,60}`+quote+` [\w.]{3,80}`, nil),
 	frame("Caused by: ", `(?:[a-z]\w{0,30}\.){2,8}\w{1,60}(?:Exception|Error)\b`, nil),
 	frame(".js:", `\d{1,6}:\d{1,6}`, afterAt),
 	frame(".ts:", `\d{1,6}:\d{1,6}`, afterAt),
@@ -85,7 +87,7 @@ var signatures = []signature{
 	frame("   at ", `[A-Z]\w{1,60}\.[\w.<>+\[\]\x60]{2,90}\([^()\n"]{0,60}\)`, nil),
 	frame(".rb:", "\\d{1,6}:in (?:[`']|&#39;|&#x27;|\\\\u0027)", inPath),
 	frame(".php(", `\d{1,6}\): `, afterNumber),
-	frame(`.php","line":`, ` ?\d{1,6}`, inPath),
+	{kind: StackTrace, anchor: `.php","line":`, back: inPath, frames: true, shown: len(".php")},
 	sig(StackTrace, ".php on line ", `\d{1,6}`),
 	sig(StackTrace, ".php</b> on line ", `<b>\d{1,6}`),
 	sig(StackTrace, "panicked at ", `(?:'[^'\n]{1,80}', )?[\w./\\-]{1,100}\.rs:\d{1,6}:\d`),
@@ -93,7 +95,7 @@ var signatures = []signature{
 	sig(SQLError, "SQLSTATE", `(?:\[| |=|: ?|:? ?\()[0-9A-Z]{5}\b`),
 	sig(SQLError, "error in your SQL syntax", `; check the manual`),
 	sig(SQLError, "syntax error at or near ", quote),
-	back(SQLError, "pq: ", `(?:(?:[a-z]+ ){2,20}`+quote+`|syntax error|duplicate key|permission denied|password auth)`, wordStart),
+	back(SQLError, "pq: ", `(?:(?:[a-z]+ ){1,20}`+quote+`|syntax error|duplicate key|permission denied|password auth)`, wordStart),
 	back(SQLError, ": syntax error", ``, afterNear),
 	sig(SQLError, "unrecognized token: ", quote),
 	sig(SQLError, "SQL logic error", `[: ]`),
@@ -134,11 +136,11 @@ var signatures = []signature{
 	sig(FilePath, "site-packages/", `[\w./-]{3,}`),
 	sig(FilePath, "node_modules/", `[\w./@-]{3,}`),
 
-	back(InternalAddress, "10.", `\d{1,3}\.\d{1,3}\.\d{1,3}(?:$|[^\w.]|\.\W)`, addressStart),
-	back(InternalAddress, "192.168.", `\d{1,3}\.\d{1,3}(?:$|[^\w.]|\.\W)`, addressStart),
-	back(InternalAddress, "172.", `(?:1[6-9]|2\d|3[01])\.\d{1,3}\.\d{1,3}(?:$|[^\w.]|\.\W)`, addressStart),
-	back(InternalAddress, "127.0.0.1", `(?:$|[^\w.]|\.\W)`, addressStart),
-	back(InternalAddress, "169.254.", `\d{1,3}\.\d{1,3}(?:$|[^\w.]|\.\W)`, addressStart),
+	back(InternalAddress, "10.", `\d{1,3}\.\d{1,3}\.\d{1,3}\.?(?:$|[^\w.])`, addressStart),
+	back(InternalAddress, "192.168.", `\d{1,3}\.\d{1,3}\.?(?:$|[^\w.])`, addressStart),
+	back(InternalAddress, "172.", `(?:1[6-9]|2\d|3[01])\.\d{1,3}\.\d{1,3}\.?(?:$|[^\w.])`, addressStart),
+	back(InternalAddress, "127.0.0.1", `\.?(?:$|[^\w.])`, addressStart),
+	back(InternalAddress, "169.254.", `\d{1,3}\.\d{1,3}\.?(?:$|[^\w.])`, addressStart),
 	sig(InternalAddress, ".svc.cluster.local", ``),
 }
 
@@ -151,11 +153,19 @@ func inPath(text []byte, at int) (int, bool) {
 	return from, from < at
 }
 
-// afterFile finds File "…" in front of at, as Python writes it.
+// afterFile finds File "…" in front of at, as Python writes it: nothing but a path stands between the quotes.
 func afterFile(text []byte, at int) (int, bool) {
-	for i := at - 1; i >= max(0, at-before) && text[i] != '\n'; i-- {
-		if text[i] == 'F' && hasPrefix(text[i:], "File ") {
+	if at == 0 || text[at-1] != '"' && text[at-1] != ';' && text[at-1] != '2' {
+		return 0, false
+	}
+	for i, open := at-2, false; i >= max(0, at-before); i-- {
+		switch c := text[i]; {
+		case c == 'F' && hasPrefix(text[i:], "File "):
 			return i, true
+		case c == '"' && !open:
+			open = true
+		case !pathByte[c] && c != ' ' && c != '<' && c != '>' && c != '&' && c != ';':
+			return 0, false
 		}
 	}
 	return 0, false
@@ -267,11 +277,18 @@ var wordByte, pathByte = func() (word, path [256]bool) {
 type finder struct {
 	width int // of the shortest anchor, at most 4: that much of each is compared first
 	shift [1 << 16]uint8
-	at    map[uint16][]*signature // by the last two bytes of an anchor's first width bytes
+	list  [1 << 16]uint8 // where the last two of an anchor's first bytes lead: an index into heads
+	heads [][]head
+}
+
+// A head is the first bytes of an anchor, with all signatures that begin with them.
+type head struct {
+	text uint32 // the first width bytes
+	sigs []*signature
 }
 
 func newFinder(keep func(*signature) bool) *finder {
-	f := &finder{width: 4, at: make(map[uint16][]*signature)}
+	f := &finder{width: 4, heads: make([][]head, 1)}
 	for i := range signatures {
 		if keep(&signatures[i]) {
 			f.width = min(f.width, len(signatures[i].anchor))
@@ -289,25 +306,57 @@ func newFinder(keep func(*signature) bool) *finder {
 			k := pair(s.anchor[j], s.anchor[j+1])
 			f.shift[k] = min(f.shift[k], uint8(f.width-2-j))
 			if j+2 == f.width {
-				f.at[k] = append(f.at[k], s)
+				f.add(k, s)
 			}
 		}
 	}
 	return f
 }
 
+func (f *finder) add(k uint16, s *signature) {
+	if f.list[k] == 0 {
+		f.list[k] = uint8(len(f.heads))
+		f.heads = append(f.heads, nil)
+	}
+	all := &f.heads[f.list[k]]
+	text := word([]byte(s.anchor[:f.width]))
+	for i := range *all {
+		if h := &(*all)[i]; h.text == text {
+			h.sigs = append(h.sigs, s)
+			return
+		}
+	}
+	*all = append(*all, head{text, []*signature{s}})
+}
+
+// word packs up to four bytes.
+func word(b []byte) (w uint32) {
+	for _, c := range b {
+		w = w<<8 | uint32(c)
+	}
+	return w
+}
+
 func pair(a, b byte) uint16 { return uint16(a)<<8 | uint16(b) }
 
-// next returns the place of the first anchor candidate in text at or behind from and before end, and its signatures.
+// next returns the first place in text, at or behind from and before end, where anchors may stand, and their
+// signatures: nil where there is none.
 func (f *finder) next(text []byte, from, end int) (int, []*signature) {
 	back := f.width - 1
-	for i, last := from+back, min(end+back, len(text)); i < last; {
+	text = text[:max(0, min(end+back, len(text)))]
+	for i := from + back; i < len(text); {
 		k := pair(text[i-1], text[i])
 		if step := int(f.shift[k]); step > 0 {
 			i += step
 			continue
 		}
-		return i - back, f.at[k]
+		at := word(text[i-back : i+1])
+		for j := range f.heads[f.list[k]] {
+			if h := &f.heads[f.list[k]][j]; h.text == at {
+				return i - back, h.sigs
+			}
+		}
+		i++
 	}
 	return end, nil
 }
