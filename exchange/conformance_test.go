@@ -53,6 +53,7 @@ var conformance = []struct {
 	{"a broken body is refused though observed", true, testObservedBroken},
 	{"a client that goes away ends the call", false, testClientGone},
 	{"a client that goes away amid the answer is no failure of ours", false, testClientGoneInAnswer},
+	{"a client that goes away while the upstream is silent is no failure of its", false, testClientGoneWhileWaiting},
 	{"an early answer leaves nothing to the transport", false, testEarlyAnswer},
 	{"fields in our name are dropped in every spelling", false, testOurFields},
 	{"hop-by-hop fields stay behind", true, testHopByHop},
@@ -619,6 +620,35 @@ func testClientGoneInAnswer(t *testing.T, e engineKind) {
 		}
 	}
 }
+
+func testClientGoneWhileWaiting(t *testing.T, e engineKind) {
+	waiting := make(chan bool, 1)
+	r := newRig(t, e, setup{upstream: canned(func(x *Exchange) error {
+		x.Answer.Status = 200
+		x.Answer.SetBody(io.NopCloser(readerFunc(func([]byte) (int, error) {
+			waiting <- true
+			<-x.Context().Done()
+			return 0, x.Context().Err()
+		})))
+		return nil
+	})})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-waiting; cancel() }()
+	req, err := http.NewRequestWithContext(ctx, "GET", r.url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := r.client.Do(req); err == nil {
+		_ = res.Body.Close()
+	}
+	if rec := r.record(t); !rec.Aborted || rec.Code != "" {
+		t.Errorf("record: %+v", rec)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // testEarlyAnswer has the backend answer before it has read the body: http.Transport then still reads it, while the
 // exchange ends and the next one begins.

@@ -46,6 +46,7 @@ type conn struct {
 
 	released      atomic.Bool             // hijacked: bytes pass unjudged
 	broken        atomic.Bool             // bytes were refused: the client may still be sending
+	sending       atomic.Bool             // a body is not at its end: the client is still sending
 	refusal       atomic.Pointer[refusal] // of a head
 	bodyViolation atomic.Uint32           // a violation
 
@@ -96,6 +97,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		case c.r < c.ok:
 			n := copy(p, c.buf[c.r:c.ok])
 			c.r += n
+			c.sending.Store(c.screen.phase != inHead)
 			return n, nil
 		case c.err != nil:
 			return 0, c.err
@@ -109,6 +111,7 @@ func (c *conn) Read(p []byte) (int, error) {
 			n, err := c.receive(p[:min(int64(len(p)), c.screen.bulk())])
 			c.screen.took(n)
 			if n > 0 {
+				c.sending.Store(c.screen.phase != inHead)
 				return n, nil // an error comes again at the next Read
 			}
 			if err = c.failed(err); err != nil {

@@ -11,7 +11,7 @@ import (
 
 const (
 	lingerTime  = time.Second // for the client to see the answer and hang up
-	lingerBytes = 256 << 10   // read and thrown away meanwhile
+	lingerBytes = 16 << 20    // read and thrown away meanwhile: what honest clients send too much still leaves them the answer
 )
 
 // CloseWrite ends our side. The engine calls it when it gives up a request whose body it has not read, a tunnel when
@@ -24,11 +24,13 @@ func (c *conn) CloseWrite() error {
 	return err
 }
 
-// Close ends the connection. After a refusal the client may still be sending, and closing at once could make its
-// kernel throw our answer away (RFC 9112 section 9.6): so our side ends first, and what comes is read for a moment.
+// Close ends the connection. After a refusal, or an answer to a body that nobody read to its end, the client may still
+// be sending, and closing at once could make its kernel throw our answer away (RFC 9112 section 9.6): so our side ends
+// first, and what comes is read for a moment. The engine does the same, but not where the client asked for the close.
 func (c *conn) Close() error {
 	c.patience.close()
-	if c.broken.Swap(false) && !c.link.hurry.Load() && c.halfClose() == nil {
+	still := c.broken.Swap(false) || c.sending.Swap(false) && !c.released.Load()
+	if still && !c.link.hurry.Load() && c.halfClose() == nil {
 		c.drain()
 	}
 	return c.Conn.Close()
