@@ -26,6 +26,7 @@ func TestAnEarlyAnswerReachesAClientThatClosesItself(t *testing.T) {
 	s := &wire.Server{
 		TLS: &tls.Config{Certificates: pair.TLS.Certificates, MinVersion: tls.VersionTLS12},
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(5 * time.Millisecond) // long enough for the client to fill what the kernel holds
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
 		}),
 	}
@@ -35,7 +36,7 @@ func TestAnEarlyAnswerReachesAClientThatClosesItself(t *testing.T) {
 		client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true, // #nosec G402: a test on loopback
 		}}
-		res, err := client.Post("https://"+ln.Addr().String()+"/", "application/json", bytes.NewReader(make([]byte, 1<<20+50_000)))
+		res, err := client.Post("https://"+ln.Addr().String()+"/", "application/json", bytes.NewReader(make([]byte, 8<<20)))
 		if err != nil {
 			t.Fatal(err)
 		}
