@@ -45,6 +45,9 @@ func (o *Operation) CheckParams(query string, path []Param, header func(name str
 		return sc.findings
 	}
 	for _, p := range o.Params {
+		if p.Credential {
+			continue
+		}
 		switch p.In {
 		case "path":
 			c.inPath(p)

@@ -99,7 +99,25 @@ func Load(path string, o Options) (*API, []Warning, error) {
 	if len(l.errs) > 0 {
 		return nil, l.sortedWarnings(), l.sortedErrors()
 	}
+	l.api.credentials()
 	return l.api, l.sortedWarnings(), nil
+}
+
+// credentials marks the parameters that carry a key: some descriptions list a scheme's field among the parameters too.
+// Whoever verifies the key takes it off the request, so it is not looked for again.
+func (a *API) credentials() {
+	for _, s := range a.Schemes {
+		if s.Kind != APIKey {
+			continue
+		}
+		for _, op := range a.Operations {
+			for _, p := range op.Params {
+				if p.In == s.In && (p.Name == s.Param || p.In == "header" && strings.EqualFold(p.Name, s.Param)) {
+					p.Credential, p.Sensitive = true, true
+				}
+			}
+		}
+	}
 }
 
 func asErrors(err error) error {

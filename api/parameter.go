@@ -19,6 +19,7 @@ type Parameter struct {
 	AllowEmpty    bool
 	Deprecated    bool
 	Sensitive     bool           // format: password, or a credential: never echoed, never logged
+	Credential    bool           // the place of a scheme's key, which is judged and taken off before parameters are
 	Schema        *schema.Schema // nil: any text
 	Media         string         // set where the value is a document of this media type (content)
 	Where         *source.Node

@@ -67,7 +67,8 @@ type Exchange struct {
 	deferred  []func()
 	outcome   *problem.Error
 	reached   bool
-	over      bool // nothing panicked on the way
+	over      bool          // nothing panicked on the way
+	linger    time.Duration // tunnelLinger, less in tests
 	passing   pass
 }
 
@@ -159,7 +160,7 @@ var pool = sync.Pool{New: func() any { return new(Exchange) }}
 // open readies an exchange for a new request.
 func open(eng engine, now time.Time) *Exchange {
 	x := pool.Get().(*Exchange)
-	x.eng, x.Start = eng, now
+	x.eng, x.Start, x.linger = eng, now, tunnelLinger
 	id, err := uuid.NewV7()
 	if err != nil {
 		// crypto/rand does not fail on the systems we run on; without randomness nothing may be decided.

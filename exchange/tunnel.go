@@ -13,7 +13,7 @@ import (
 )
 
 // tunnelLinger is how long one side of a tunnel may go on after the other has said its last.
-var tunnelLinger = 10 * time.Second
+const tunnelLinger = 10 * time.Second
 
 // tunnel joins both sides until both have ended. Filters see nothing of it.
 func (x *Exchange) tunnel() error {
@@ -39,7 +39,7 @@ func (x *Exchange) tunnel() error {
 			closeBoth() // the end of a tunnel, not a failure
 			return n
 		}
-		linger.Reset(tunnelLinger)
+		linger.Reset(x.linger)
 		return n
 	}
 	var both sync.WaitGroup

@@ -112,11 +112,10 @@ func testTunnelClientGone(t *testing.T, e engineKind) {
 }
 
 func testTunnelLinger(t *testing.T, e engineKind) {
-	defer func(d time.Duration) { tunnelLinger = d }(tunnelLinger)
-	tunnelLinger = 50 * time.Millisecond
 	stop := make(chan bool)
 	defer close(stop)
-	r := newRig(t, e, setup{chain: Chain{Header: hsts}, backend: tunnelBackend(func(*net.TCPConn, *bufio.Reader) { <-stop })})
+	short := step(func(x *Exchange) error { x.linger = 50 * time.Millisecond; return nil })
+	r := newRig(t, e, setup{chain: Chain{Header: hsts, Request: short}, backend: tunnelBackend(func(*net.TCPConn, *bufio.Reader) { <-stop })})
 	c, in := openTunnel(t, r, "")
 	if err := c.CloseWrite(); err != nil {
 		t.Fatal(err)
