@@ -97,7 +97,6 @@ type formBody struct {
 	limits Limits
 	out    writer
 	fields []deep
-	arena  []byte
 }
 
 func (f *formBody) write() error {

@@ -200,13 +200,6 @@ func (b *Body) Wrap(f func(io.ReadCloser) io.ReadCloser) {
 // Received counts how many bytes came from the client so far.
 func (b *Body) Received() int64 { return b.n.Load() }
 
-// Retriable reports whether the body can be sent a second time.
-func (b *Body) Retriable() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.src == nil || b.state == buffered
-}
-
 // excuse notes that a step which only observes would have refused with err. It reports whether the exchange may go on:
 // a body that broke off cannot be passed on.
 func (b *Body) excuse(err error) bool {

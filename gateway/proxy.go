@@ -51,7 +51,7 @@ func newTransport() *http.Transport {
 
 // ours are fields that only the gateway may say to the upstream.
 func ours(name string) bool {
-	switch http.CanonicalHeaderKey(name) {
+	switch exchange.FoldName(name) {
 	case "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port",
 		"X-Forwarded-Server", "X-Real-Ip", "X-Client-Ip", "True-Client-Ip", "Traceparent", "Accept-Encoding", "Max-Forwards":
 		return true

@@ -114,7 +114,7 @@ func (m *maker) keyword(s map[string]any, depth int) {
 			s["type"] = []any{a, b}
 		}
 	case 3:
-		s["enum"] = []any{m.value(1), "a", json.Number("1")}[:1+m.IntN(1)]
+		s["enum"] = []any{m.value(1), "a", json.Number("1")}[:1+m.IntN(2)]
 	case 4:
 		s["const"] = m.value(1)
 	case 5:

@@ -139,10 +139,11 @@ func (a *app) printKeys(list keyPage, now time.Time) {
 
 func (a *app) keyRow(k key, now time.Time) []string {
 	soon := a.out.Soon(a.out.Symbol("▲")) + " "
-	owner, end, scopes := k.Owner, ends(k, now), k.scopes()
+	owner, scopes := k.Owner, k.scopes()
 	if owner == "" {
 		owner = soon + "none"
 	}
+	var end string
 	switch {
 	case !k.Revoked.IsZero():
 		end = "revoked " + term.When(k.Revoked, now)

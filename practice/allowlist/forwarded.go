@@ -26,10 +26,10 @@ func (l *List) forwarded(peer netip.Addr, h *exchange.Header) (netip.Addr, error
 	xff, xerr := hops(h, "X-Forwarded-For", parseXFF)
 	fwd, ferr := hops(h, "Forwarded", parseForwarded)
 	if xerr != nil {
-		return netip.Addr{}, fmt.Errorf("X-Forwarded-For: %w", xerr)
+		return netip.Addr{}, fmt.Errorf("reading X-Forwarded-For: %w", xerr)
 	}
 	if ferr != nil {
-		return netip.Addr{}, fmt.Errorf("Forwarded: %w", ferr)
+		return netip.Addr{}, fmt.Errorf("reading Forwarded: %w", ferr)
 	}
 	a, aerr := l.walk(peer, xff)
 	b, berr := l.walk(peer, fwd)
@@ -164,7 +164,7 @@ func parseNode(s string) (netip.Addr, error) {
 	if a, err := netip.ParseAddr(s); err == nil {
 		return a.Unmap(), nil
 	}
-	host, port := s, ""
+	var host, port string
 	if inner, ok := strings.CutPrefix(s, "["); ok {
 		if host, port, ok = strings.Cut(inner, "]"); !ok || port != "" && port[0] != ':' {
 			return bad()

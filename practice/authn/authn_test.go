@@ -128,7 +128,7 @@ func TestCredentialsStayHere(t *testing.T) {
 	if up.header.Get("Authorization") != "Bearer secret" || up.header.Get("X-Api-Key") != "secret" || !strings.Contains(up.query, "api+key") {
 		t.Errorf("with forward the upstream got %v %q", up.header, up.query)
 	}
-	if up.header.Get("X-Yett-Subject") != "acme" || up.header["X_Yett_Subject"] != nil {
+	if up.header.Get("X-Yett-Subject") != "acme" || slicesOf(up.header, "X_Yett_Subject") != nil {
 		t.Errorf("with forward the upstream was told %v", up.header)
 	}
 }
@@ -242,3 +242,6 @@ func TestConfigurations(t *testing.T) {
 		})
 	}
 }
+
+// slicesOf reads a field under exactly this name, however net/http would spell it.
+func slicesOf(h map[string][]string, name string) []string { return h[name] }
