@@ -204,12 +204,12 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	ended := make(chan error, 4)
-	go func() { ended <- gen.runAll(background) }()
+	practices, broken := make(chan error, 1), make(chan error, 3)
+	go func() { practices <- gen.runAll(background) }()
 	serve := func(what string, f func() error) {
 		go func() {
 			if err := f(); err != nil && !errors.Is(err, http.ErrServerClosed) {
-				ended <- fmt.Errorf("%s: %w", what, err)
+				broken <- fmt.Errorf("%s: %w", what, err)
 			}
 		}()
 	}
@@ -221,26 +221,26 @@ func (g *Gateway) Run(ctx context.Context) error {
 	var failed error
 	select {
 	case <-ctx.Done():
-	case failed = <-ended:
-		if failed != nil {
-			g.log.Error("a part of the gateway ended", "error", failed.Error())
-		}
+	case failed = <-broken:
+	case err := <-practices: // before their time: nothing may be served without them
+		failed = fmt.Errorf("the practices ended: %w", err)
+		practices <- nil
+	}
+	if failed != nil {
+		g.log.Error("a part of the gateway ended", "error", failed.Error())
 	}
 	g.ready.Store(false)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
 	defer cancel()
 	err = errors.Join(failed, public.Shutdown(drain), admin.Shutdown(drain), control.Shutdown(drain))
 	stop()
-	return errors.Join(err, g.awaitBackground(ended, failed != nil))
+	return errors.Join(err, settled(practices))
 }
 
-// awaitBackground waits for what the practices run to flush and end.
-func (g *Gateway) awaitBackground(ended <-chan error, already bool) error {
-	if already {
-		return nil
-	}
+// settled waits for what the practices run to flush and end.
+func settled(practices <-chan error) error {
 	select {
-	case err := <-ended:
+	case err := <-practices:
 		if errors.Is(err, context.Canceled) {
 			return nil
 		}

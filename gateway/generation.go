@@ -348,5 +348,6 @@ func (gen *generation) runAll(ctx context.Context) error {
 			return run(ctx)
 		})
 	}
+	group.Go(func() error { <-ctx.Done(); return nil }) // where none runs anything, it still lasts as long as it serves
 	return group.Wait()
 }
