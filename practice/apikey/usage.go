@@ -140,10 +140,7 @@ func (k *Keys) Flush(ctx context.Context) error {
 	t.mu.Lock()
 	counts, lost := t.counts, t.lost
 	prune := t.pruned != k.today()
-	if len(counts) > 0 {
-		t.counts = make(map[used]*count)
-	}
-	t.lost = 0
+	t.counts, t.lost = make(map[used]*count), 0 // also when empty: counts is this call's alone from here on
 	t.mu.Unlock()
 	if lost > 0 {
 		k.log.Warn("more keys and operations than can be counted: calls left out of the usage", "calls", lost)

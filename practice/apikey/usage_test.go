@@ -112,6 +112,36 @@ func TestUsageIsCountedOnceByManyAtOnce(t *testing.T) {
 	}
 }
 
+// Most writes have nothing to write, and a call may begin in the middle of one. Meant for -race.
+func TestUsageIsCountedWhileNothingIsWritten(t *testing.T) {
+	k, c := newKeys(t)
+	key, _ := create(t, k, NewKey{})
+	const calls = 30
+	done := make(chan struct{})
+	var g sync.WaitGroup
+	g.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if err := k.Flush(context.Background()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for range calls {
+		k.Observe(called(key.ID, "listProducts", c.Now(), "", ""))
+		time.Sleep(20 * time.Millisecond) // long enough for a write to end and the next to find nothing
+	}
+	close(done)
+	g.Wait()
+	if u := usage(t, k, key.ID, 1); u.Calls != calls {
+		t.Errorf("%d calls were counted as %d", calls, u.Calls)
+	}
+}
+
 func TestUsageIsWrittenByItself(t *testing.T) {
 	db := newStore(t)
 	k := keysOn(t, db, time.Now)
