@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -45,7 +46,7 @@ func (s *Server) accept(ctx context.Context) error {
 			continue
 		}
 		l := &link{Conn: nc, leave: func() { s.places.Add(-1) }, hurry: &s.hurry}
-		if s.tls == nil {
+		if s.tls == nil && s.Wrap == nil {
 			s.accepts.push(newConn(l, l, s.limits))
 			continue
 		}
@@ -53,7 +54,7 @@ func (s *Server) accept(ctx context.Context) error {
 	}
 }
 
-// greet finds out what the client of a TLS listener speaks, and hands the connection over.
+// greet wraps the connection, finds out what the client of a TLS listener speaks, and hands the connection over.
 func (s *Server) greet(ctx context.Context, l *link) {
 	if !s.track(l) {
 		s.closeQuietly(l)
@@ -73,8 +74,17 @@ var errNotServed = errors.New("wire: the agreed protocol is not served here")
 
 // handshake returns what the engine is to serve: a screened connection, or a *tls.Conn that agreed on HTTP/2.
 func (s *Server) handshake(ctx context.Context, l *link) (net.Conn, error) {
-	if err := l.SetDeadline(time.Now().Add(s.limits.HeaderTimeout)); err != nil {
+	deadline := time.Now().Add(s.limits.HeaderTimeout)
+	if err := l.SetDeadline(deadline); err != nil {
 		return nil, err
+	}
+	if s.Wrap != nil {
+		if err := s.wrap(l, deadline); err != nil {
+			return nil, err
+		}
+	}
+	if s.tls == nil {
+		return newConn(l, l, s.limits), l.SetDeadline(time.Time{})
 	}
 	b, err := l.peek()
 	if err != nil {
@@ -99,6 +109,18 @@ func (s *Server) handshake(ctx context.Context, l *link) (net.Conn, error) {
 		return secureConn{newConn(t, l, s.limits)}, nil
 	}
 	return nil, errNotServed
+}
+
+// wrap puts what Wrap returns in the place of the accepted connection.
+func (s *Server) wrap(l *link, deadline time.Time) error {
+	nc, err := s.Wrap(l.Conn)
+	if err != nil {
+		return fmt.Errorf("wrap: %w", err)
+	}
+	s.mu.Lock() // stop may be closing l
+	l.Conn, l.accepted = nc, l.Conn
+	s.mu.Unlock()
+	return l.SetDeadline(deadline) // whatever Wrap has made of it
 }
 
 func (s *Server) track(l *link) bool {

@@ -18,9 +18,6 @@ import (
 // bufferSize holds the head of an ordinary request. Larger heads get a larger buffer for as long as they need it.
 const bufferSize = 4 << 10
 
-// maxEarned is how many seconds a body may earn: no overflow, and a year is enough.
-const maxEarned = 365 * 24 * 60 * 60
-
 // A conn is an HTTP/1 connection as the engine sees it: its Read returns only bytes that were judged. When bytes must
 // be refused where a request should begin, the engine reads one request of ours in their place; inside a body it reads
 // an error. One goroutine at a time reads, as the engine promises.
@@ -40,9 +37,8 @@ type conn struct {
 	begun    bool          // the first head has been admitted
 	timing   bool          // a limit runs for the head that is being read
 	since    time.Time     // when the body began that is being read
-	waited   time.Duration // for it
+	pace     pace          // of it
 	until    time.Duration // the limit that is set for it, after since; 0: none
-	taken    int64         // bytes of it
 
 	released      atomic.Bool             // hijacked: bytes pass unjudged
 	broken        atomic.Bool             // bytes were refused: the client may still be sending
@@ -142,7 +138,7 @@ func (c *conn) judge() {
 			c.ok += admit
 			if head {
 				c.begun, c.timing = true, false
-				c.since, c.waited, c.until, c.taken = time.Now(), 0, 0, 0
+				c.since, c.pace, c.until = time.Now(), pace{}, 0
 			}
 		}
 	}
@@ -194,13 +190,11 @@ func (c *conn) receive(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// receiveBody waits at most BodyIdle for the next bytes, and in all no longer than BodyIdle and what BodyRate grants
-// for the bytes that came; setting a deadline is dear, so either may take an eighth of BodyIdle more. Only waiting for
-// the client counts, not the time in which nobody asked.
+// receiveBody waits for the next bytes of a body as long as their pace allows; setting a deadline is dear, so they may
+// take an eighth of BodyIdle more.
 func (c *conn) receiveBody(p []byte) (int, error) {
 	start := time.Since(c.since)
-	earned := time.Duration(min(float64(c.taken)/float64(c.limits.BodyRate), maxEarned) * float64(time.Second))
-	until := start + min(c.limits.BodyIdle, c.limits.BodyIdle+earned-c.waited)
+	until := start + c.pace.left(c.limits)
 	if slack := c.limits.BodyIdle / 8; until > c.until || until < c.until-slack {
 		c.until = until + slack
 		if err := c.patience.limit(c.since.Add(c.until), true); err != nil {
@@ -208,8 +202,7 @@ func (c *conn) receiveBody(p []byte) (int, error) {
 		}
 	}
 	n, err := c.Conn.Read(p)
-	c.waited += time.Since(c.since) - start
-	c.taken += int64(n)
+	c.pace.note(n, time.Since(c.since)-start)
 	return n, err
 }
 

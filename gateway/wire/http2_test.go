@@ -73,7 +73,7 @@ func TestHTTP2PriorKnowledgeIsRefusedOnTLS(t *testing.T) {
 
 // frame is an HTTP/2 frame (RFC 9113 section 4.1).
 func frame(kind, flags, stream byte, payload string) string {
-	return string([]byte{0, 0, byte(len(payload)), kind, flags, 0, 0, 0, stream}) + payload
+	return string([]byte{0, byte(len(payload) >> 8), byte(len(payload)), kind, flags, 0, 0, 0, stream}) + payload
 }
 
 // Clients do not send these; the bytes are made by hand.

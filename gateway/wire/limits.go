@@ -9,13 +9,14 @@ import (
 )
 
 // Limits bounds what one client can make the server hold or wait for. A zero field means its default; there is no way
-// to say "unlimited".
+// to say "unlimited". Connections counts all clients together: behind a load balancer they share one address, and a
+// limit for each address would refuse honest ones there without anybody having set it.
 type Limits struct {
 	HeaderBytes   int           // request line and fields, in bytes. Default 64 KiB
 	Headers       int           // fields in one head. Default 100
 	HeaderTimeout time.Duration // for a TLS handshake, and from the first byte of a head to its last. Default 10 s
-	BodyIdle      time.Duration // longest wait for the next bytes of a body (HTTP/1). Default 30 s
-	BodyRate      int           // bytes per second a body (HTTP/1) must reach on average once BodyIdle is used up. Default 128
+	BodyIdle      time.Duration // longest wait for the next bytes of a body. Default 30 s
+	BodyRate      int           // bytes per second a body must reach on average once BodyIdle is used up. Default 128
 	WriteStall    time.Duration // longest wait for a client to take what is being written. Default 30 s
 	Idle          time.Duration // a connection without a request. Default 60 s
 	Connections   int           // at the same time; further ones are closed at once. Default 10,000

@@ -11,9 +11,10 @@ import (
 
 // A link is an accepted connection below TLS. It occupies one of the server's places until it is closed.
 type link struct {
-	net.Conn
-	leave func() // gives the place back
-	once  sync.Once
+	net.Conn          // as accepted, or as Server.Wrap returned it
+	accepted net.Conn // what Wrap was given; nil: it was not called
+	leave    func()   // gives the place back
+	once     sync.Once
 
 	peeked []byte       // read by peek, not yet by Read
 	hurry  *atomic.Bool // the server is being closed
@@ -39,10 +40,13 @@ func (l *link) Read(p []byte) (int, error) {
 	return l.Conn.Read(p)
 }
 
-// CloseWrite ends our side if the connection can do that.
+// CloseWrite ends our side if the connection can do that. What Wrap returned may leave it to the connection below: it
+// has no bytes of ours waiting, or it would do it itself.
 func (l *link) CloseWrite() error {
-	if h, ok := l.Conn.(interface{ CloseWrite() error }); ok {
-		return h.CloseWrite()
+	for _, c := range [...]net.Conn{l.Conn, l.accepted} {
+		if h, ok := c.(interface{ CloseWrite() error }); ok {
+			return h.CloseWrite()
+		}
 	}
 	return nil
 }

@@ -27,6 +27,12 @@ type Server struct {
 	// or warn. False: they are refused (plain_http).
 	AdmitPlain bool
 	Limits     Limits
+	// Wrap may replace a connection before its first byte is read, as for a PROXY header: it is called once for each,
+	// on a goroutine of its own, and what it returns is read, written, closed and asked for RemoteAddr from then on. It
+	// must close the connection that it was given when it is closed, and have a CloseWrite if it holds back what is
+	// written. A deadline is set when it is called: HeaderTimeout for all that it reads together with the TLS
+	// handshake. An error closes the connection without a word. Nil: connections are served as accepted.
+	Wrap func(net.Conn) (net.Conn, error)
 	// ErrorLog takes what concerns no exchange: failed handshakes (debug), connections beyond the limit, faults of the
 	// engine (warn). Nil: slog.Default.
 	ErrorLog *slog.Logger
@@ -106,9 +112,11 @@ func (s *Server) start(ctx context.Context, ln net.Listener) error {
 		DisableGeneralOptionsHandler: true, // OPTIONS * is an exchange like any other
 		Protocols:                    protocols,
 		MaxHeaderBytes:               s.limits.HeaderBytes + 4096, // never reached on HTTP/1: the screen refuses before
-		IdleTimeout:                  s.limits.Idle,               // other times are kept by conn
+		IdleTimeout:                  s.limits.Idle,               // other times are kept by conn and stream
+		WriteTimeout:                 forever,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: s.limits.Streams,
+			MaxReadFrameSize:     maxFrame,
 			SendPingTimeout:      s.limits.Idle / 2,
 			PingTimeout:          s.limits.HeaderTimeout,
 			WriteByteTimeout:     s.limits.WriteStall,
@@ -160,6 +168,12 @@ func screened(nc net.Conn) *conn {
 
 // serveHTTP puts a stand-in for what must be refused, and calls the Handler.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if connOf(r.Context()) == nil {
+		a := newStreamAnswer(w, s.limits)
+		defer a.end()
+		w = a
+		watchBody(r, s.limits)
+	}
 	if ref, refused := s.refuse(r); refused {
 		r = standFor(r, ref)
 	}

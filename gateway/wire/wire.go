@@ -12,7 +12,7 @@
 //
 // It does not judge what a well-formed request means: paths are not normalised, encodings in the query are not read,
 // hop-by-hop fields are not removed. HTTP/2 frames are read by net/http; only the resulting request is held to the
-// same rules for target, host and fields. What net/http refuses inside HTTP/2 (a field block beyond the limit, a
+// same rules for target, host, fields and pace (http2.go lists what bounds a client there). What net/http refuses inside HTTP/2 (a field block beyond the limit, a
 // malformed stream) it answers itself, without the Handler.
 //
 // To use it alone:
@@ -37,6 +37,7 @@ type contextKey int
 const (
 	connKey    contextKey = iota // *conn, on every HTTP/1 connection
 	refusedKey                   // Refused, on a request that must be refused
+	bodyKey                      // *streamBody, on an HTTP/2 request with a body
 )
 
 // Refusal reports whether r stands for a request that must be refused, and why: its bytes were not admitted, or they
@@ -49,14 +50,17 @@ func Refusal(r *http.Request) (Refused, bool) {
 }
 
 // BodyRefusal reports why reading the body of r failed, if this package ended it: its framing broke a rule, or it came
-// too slowly. It is false while the body is in order, and for a client that just went away. The context of r is done
-// then, as whenever its connection breaks; an answer still arrives, and the connection is closed after it.
+// too slowly. It is false while the body is in order, and for a client that just went away. An answer still arrives. On
+// HTTP/1 the context of r is done then, as whenever its connection breaks, and the connection is closed after the
+// answer; on HTTP/2 only the stream ends.
 func BodyRefusal(r *http.Request) (Refused, bool) {
-	c := connOf(r.Context())
-	if c == nil {
-		return Refused{}, false
+	v := none
+	if c := connOf(r.Context()); c != nil {
+		v = violation(c.bodyViolation.Load())
+	} else if b, ok := r.Context().Value(bodyKey).(*streamBody); ok {
+		v = b.violation()
 	}
-	if v := violation(c.bodyViolation.Load()); v != none {
+	if v != none {
 		return v.refused(r.Method, pathOf(r.RequestURI)), true
 	}
 	return Refused{}, false

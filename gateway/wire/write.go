@@ -52,6 +52,9 @@ func (c *conn) SetReadDeadline(t time.Time) error { return c.patience.set(t) }
 
 // SetWriteDeadline takes the engine's or a handler's deadline; WriteStall may end a write earlier.
 func (c *conn) SetWriteDeadline(t time.Time) error {
+	if time.Until(t) > forever/2 {
+		t = time.Time{}
+	}
 	c.writes.Lock()
 	defer c.writes.Unlock()
 	if c.writes.engine.IsZero() && t.IsZero() && !c.released.Load() {

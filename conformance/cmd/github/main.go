@@ -10,30 +10,23 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sort"
 	"strings"
-	"syscall"
-	"time"
 
 	"yett/api"
+	"yett/conformance/internal/gate"
 	"yett/internal/source"
 )
 
@@ -80,20 +73,20 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	g, err := start(ctx, o)
+	g, err := gate.Start(ctx, o.binary, o.openapi, o.upstream)
 	if err != nil {
 		return err
 	}
-	defer g.stop()
-	fmt.Printf("%d operations, ready after %.2f s\n", len(a.Operations), g.ready.Seconds())
+	fmt.Printf("%d operations, ready after %.2f s\n", len(a.Operations), g.Ready.Seconds())
+	to := gateTarget{g.Client(), "https://" + g.Addr, g.Key}
 	failed := 0
-	failed += replay(g, "documented request examples", documented, o.verbose)
+	failed += replay(to, "documented request examples", documented, o.verbose)
 	for why, n := range skipped {
 		fmt.Printf("  not a request: %d %s\n", n, why)
 	}
-	failed += replay(g, "recorded exchanges", recorded, o.verbose)
+	failed += replay(to, "recorded exchanges", recorded, o.verbose)
 	fmt.Printf("%d passed, %d failed\n", len(documented)+len(recorded)-failed, failed)
-	return nil
+	return g.Stop()
 }
 
 // examples builds a request of each documented body, and one of each operation without one. Parameters take their
@@ -253,79 +246,18 @@ func fixtures(dir string) ([]request, error) {
 	return out, nil
 }
 
-// gate is the running binary.
-type gate struct {
-	cmd    *exec.Cmd
-	base   string
-	key    string
-	client *http.Client
-	dir    string
-	ready  time.Duration
-}
-
-func start(ctx context.Context, o options) (*gate, error) {
-	dir, err := os.MkdirTemp("", "yett")
-	if err != nil {
-		return nil, err
-	}
-	g := &gate{dir: dir}
-	addr, admin := free(), free()
-	g.cmd = exec.CommandContext(ctx, o.binary, o.openapi, o.upstream, "--listen", addr, "--admin", admin, "--data", filepath.Join(dir, "data"))
-	g.cmd.Stderr = io.Discard
-	out, err := g.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	began := time.Now()
-	if err := g.cmd.Start(); err != nil {
-		return nil, err
-	}
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if t := strings.TrimSpace(lines.Text()); strings.HasPrefix(t, "yett_") {
-			g.key = t
-		}
-		if strings.HasPrefix(lines.Text(), "Ready after") {
-			break
-		}
-	}
-	go func() { _, _ = io.Copy(io.Discard, out) }()
-	g.ready = time.Since(began)
-	pem, err := os.ReadFile(filepath.Join(dir, "data", "ca.pem"))
-	if err != nil || g.key == "" {
-		g.stop()
-		return nil, errors.Join(errors.New("yett did not start"), err)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
-	g.base = "https://" + addr
-	// Redirects lead to hosts outside; the answer itself is what counts.
-	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	g.client = &http.Client{Timeout: 30 * time.Second, CheckRedirect: stay, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
-	return g, nil
-}
-
-func free() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-func (g *gate) stop() {
-	_ = g.cmd.Process.Signal(syscall.SIGTERM)
-	_ = g.cmd.Wait()
-	_ = os.RemoveAll(g.dir)
+// A gateTarget is where requests are sent.
+type gateTarget struct {
+	client    *http.Client
+	base, key string
 }
 
 // replay sends the requests and prints what did not pass, by reason.
-func replay(g *gate, what string, all []request, verbose bool) int {
+func replay(to gateTarget, what string, all []request, verbose bool) int {
 	reasons := make(map[string][]string)
 	passed := 0
 	for _, r := range all {
-		if why := g.send(r); why != "" {
+		if why := to.send(r); why != "" {
 			reasons[why] = append(reasons[why], r.from)
 		} else {
 			passed++
@@ -348,7 +280,7 @@ func replay(g *gate, what string, all []request, verbose bool) int {
 }
 
 // send returns why a request was refused by yett, "" if it was not.
-func (g *gate) send(r request) string {
+func (g gateTarget) send(r request) string {
 	req, err := http.NewRequest(r.method, g.base+r.target, bytes.NewReader(r.body))
 	if err != nil {
 		return err.Error()
