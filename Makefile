@@ -4,6 +4,7 @@
 # More:
 #   make build         bin/yett
 #   make conformance   the real binary against GitHub's description, with prism behind it
+#   make world         TLS scanners and slow clients against the real binary, 100,000 streams through four upstreams
 #   make fuzz          every fuzz target, FUZZTIME each (60s)
 #   make bench         what it costs beside nginx and httputil.ReverseProxy
 SHELL    := /bin/bash
@@ -12,7 +13,7 @@ FUZZTIME ?= 60s
 TOOLS    := $(CURDIR)/.tools
 SUITES   := $(CURDIR)/.suites
 
-.PHONY: help demo build test needs needs-go suites vet lint cross conformance fuzz bench clean
+.PHONY: help demo build test needs needs-go suites vet lint cross conformance world fuzz bench clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -59,11 +60,18 @@ cross: needs-go
 # The whole check. What it prints last is the test runner's own summary.
 test: needs suites build vet lint cross
 	cd conformance && $(GO) run ./cmd/github -yett ../bin/yett -openapi $(SUITES)/github.json -fixtures $(SUITES)/fixtures
+	cd conformance && $(GO) run ./cmd/h2spec -yett ../bin/yett
 	cd bench && $(GO) test ./...
 	YETT_GITHUB_OPENAPI=$(SUITES)/github.json $(GO) test -race -timeout 15m ./...
 
 conformance: suites build
 	@scripts/prism $(CURDIR)/bin/yett
+
+world: needs build
+	@scripts/needs sslscan testssl slowhttptest
+	cd conformance && $(GO) run ./cmd/tls -yett ../bin/yett
+	cd conformance && $(GO) run ./cmd/slow -yett ../bin/yett
+	YETT_STREAMS=100000 $(GO) test ./gateway -run TestDifferential -v -timeout 40m
 
 fuzz: needs-go
 	@scripts/fuzz $(FUZZTIME)
