@@ -46,6 +46,14 @@ type API struct {
 	set *source.Set
 }
 
+// Files returns every file that the description was read from.
+func (a *API) Files() []*source.File {
+	if a.set == nil {
+		return nil
+	}
+	return a.set.Files()
+}
+
 // An Operation is one method on one path template.
 type Operation struct {
 	API        *API

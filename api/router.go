@@ -192,6 +192,19 @@ func (m Match) Operation(method string) *Operation {
 	return op
 }
 
+// First is an operation of the path, whatever its method; nil for an undeclared path.
+func (m Match) First() *Operation {
+	if m.leaf == nil {
+		return nil
+	}
+	for _, op := range m.leaf.ops {
+		if op != nil {
+			return op
+		}
+	}
+	return nil
+}
+
 // Allow is the value of the Allow field: "GET, HEAD, OPTIONS"; "" for an undeclared path.
 func (m Match) Allow() string {
 	if m.leaf == nil {

@@ -68,8 +68,13 @@ func (r *reader) block(l *level, p *practice.Practice, key, n *yaml.Node) {
 	config := reflect.ValueOf(p.NewConfig()).Elem()
 	words := append(fieldNames(config.Type()), "mode", "off")
 	r.structure(b.path, n, config, extra, func(word string) string { return r.meant(word, words) })
+	fields := fieldsOf(config.Type())
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if k := n.Content[i]; k.Value != "mode" && k.Value != "off" {
+			if f, _ := fields.named(k.Value); f.wide && l.path != "" {
+				r.fail(join(b.path, k.Value), k, nil, "counts only for the whole gateway (move it to %s: at the top of the file)", p.Name)
+				continue
+			}
 			b.entries = append(b.entries, entry{k, n.Content[i+1]})
 		}
 	}

@@ -25,7 +25,8 @@
 // only, and no is a string where a string is wanted. ${NAME} is filled in from the environment after parsing, in
 // values only, so it can never make a key; $${ stands for ${ itself. Durations are Go's, and d is a day: 90d, 1d12h.
 // Paths are relative to the file. In a configuration struct the tag config:"file" marks a string, or a list of them,
-// that is such a path.
+// that is such a path, and config:"gateway" a key that counts for the whole gateway and is refused at narrower places
+// (both: config:"file,gateway").
 //
 // Used alone:
 //
@@ -38,11 +39,13 @@
 package config
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -187,6 +190,11 @@ func (a *API) Errorf(key, format string, args ...any) *Error {
 // beyond what is written, the error stands at the last key that is.
 func (f *File) Errorf(path, format string, args ...any) *Error {
 	return f.doc.errorf(path, format, args...)
+}
+
+// Digest is the SHA-256 of the text of the file.
+func (f *File) Digest() [sha256.Size]byte {
+	return sha256.Sum256([]byte(strings.Join(f.doc.lines, "\n")))
 }
 
 // Where is the place of a path of keys in the form file:line.

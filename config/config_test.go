@@ -56,7 +56,7 @@ func (c ratelimitConfig) Validate() error {
 
 type allowlistConfig struct {
 	Networks       []netip.Prefix `yaml:"networks"`
-	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" config:"gateway"`
 }
 
 func (c allowlistConfig) Validate() error {

@@ -6,6 +6,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"yett/practice"
@@ -17,6 +18,7 @@ type field struct {
 	index int
 	kind  reflect.Type
 	file  bool // a path, relative to the configuration
+	wide  bool // counts at the gateway's level only
 }
 
 type fields []field
@@ -33,7 +35,8 @@ func fieldsOf(t reflect.Type) fields {
 		if name == "" {
 			name = strings.ToLower(f.Name)
 		}
-		all = append(all, field{name, i, f.Type, f.Tag.Get("config") == "file"})
+		marks := strings.Split(f.Tag.Get("config"), ",")
+		all = append(all, field{name, i, f.Type, slices.Contains(marks, "file"), slices.Contains(marks, "gateway")})
 	}
 	return all
 }

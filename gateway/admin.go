@@ -11,9 +11,11 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"time"
 
+	"yett/alert"
 	"yett/gateway/wire"
 	"yett/problem"
 )
@@ -53,6 +55,14 @@ func (g *Gateway) adminHandler() http.Handler {
 		}
 		answerText(w, http.StatusOK, "ready\n")
 	})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		// Open on this machine only, until there is somebody who could show a token.
+		if peer, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || !peer.Addr().Unmap().IsLoopback() {
+			nothingHere(w, r)
+			return
+		}
+		g.metrics.Handler().ServeHTTP(w, r)
+	})
 	mux.HandleFunc("/", nothingHere)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ref, ok := wire.Refusal(r); ok {
@@ -78,24 +88,71 @@ func nothingHere(w http.ResponseWriter, _ *http.Request) {
 // AdminHandler is the admin API: the routes of the practices and of the gateway itself. It stands behind the Unix socket
 // of a running gateway; a command that finds none running calls it in its own process.
 func (g *Gateway) AdminHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		gen := g.enter()
+		defer gen.leave()
+		gen.admin.ServeHTTP(w, r)
+	})
+}
+
+// adminRoutes are those of one generation.
+func (g *Gateway) adminRoutes(gen *generation) http.Handler {
 	mux := http.NewServeMux()
-	for _, r := range g.gen.Load().routes {
+	for _, r := range gen.routes {
 		mux.Handle(r.Pattern, r.Handler)
 	}
 	mux.HandleFunc("GET /explain", g.explainRoute)
 	mux.HandleFunc("GET /status", g.status)
+	mux.HandleFunc("GET /alerts", func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, map[string]any{"alerts": g.alerts.All()}) })
 	mux.HandleFunc("GET /checks", g.checks)
+	mux.HandleFunc("POST /reload", g.reloadRoute)
 	mux.HandleFunc("/", nothingHere)
 	return mux
 }
 
+func (g *Gateway) reloadRoute(w http.ResponseWriter, _ *http.Request) {
+	change, err := g.Reload()
+	if err == nil {
+		answerJSON(w, change)
+		return
+	}
+	p := &problem.Error{Status: http.StatusConflict, Code: reloadFailed, Detail: "Still running configuration " + g.gen.Load().id + "."}
+	for _, line := range lines(err) {
+		p.Errors = append(p.Errors, problem.Item{Detail: line})
+	}
+	_ = problem.Write(w, "about:blank", p) // the client is gone; nobody is left to tell
+}
+
+// lines parts joined errors.
+func lines(err error) []string {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []string
+		for _, e := range joined.Unwrap() {
+			all = append(all, lines(e)...)
+		}
+		return all
+	}
+	return []string{err.Error()}
+}
+
 func (g *Gateway) status(w http.ResponseWriter, _ *http.Request) {
 	out := struct {
-		Ready   bool   `json:"ready"`
-		Address string `json:"address,omitempty"`
-		Admin   string `json:"admin,omitempty"`
-		PID     int    `json:"pid"`
-	}{Ready: g.ready.Load(), PID: os.Getpid()}
+		Ready         bool          `json:"ready"`
+		Address       string        `json:"address,omitempty"`
+		Plain         string        `json:"plain,omitempty"`
+		Admin         string        `json:"admin,omitempty"`
+		PID           int           `json:"pid"`
+		Configuration string        `json:"configuration"`
+		Alerts        []alert.Alert `json:"alerts"` // that hold
+	}{Ready: g.ready.Load(), PID: os.Getpid(), Configuration: g.gen.Load().id, Alerts: []alert.Alert{}}
+	for _, a := range g.alerts.All() {
+		if a.Over.IsZero() {
+			out.Alerts = append(out.Alerts, a)
+		}
+	}
+	if a := g.PlainAddr(); a != nil {
+		out.Plain = a.String()
+	}
 	if a := g.Addr(); a != nil {
 		out.Address, out.Admin = a.String(), g.AdminAddr().String()
 	}

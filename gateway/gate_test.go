@@ -86,17 +86,21 @@ func stand(t testing.TB, upstream, description, api string) *gate {
 		t.Fatal(err)
 	}
 	text := "listen: 127.0.0.1:0\nadmin: { listen: 127.0.0.1:0 }\ndata: data\napis:\n  - name: pets\n    openapi: pets.yaml\n    upstream: " + upstream + "\n" + api
-	file, err := config.Parse(filepath.Join(dir, "yett.yaml"), []byte(text), gateway.Practices())
+	g := &gate{t: t, dir: dir}
+	g.write("yett.yaml", text)
+	load := func() (*config.File, error) {
+		return config.Load(filepath.Join(dir, "yett.yaml"), gateway.Practices())
+	}
+	file, err := load()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	g := &gate{t: t, dir: dir}
 	observe := func(r exchange.Record) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.records = append(g.records, r)
 	}
-	if g.Gateway, err = gateway.New(t.Context(), file, gateway.Options{Observe: observe}); err != nil {
+	if g.Gateway, err = gateway.New(t.Context(), file, gateway.Options{Observe: observe, Load: load}); err != nil {
 		t.Fatal(err)
 	}
 	if err := g.Listen(); err != nil {
@@ -118,6 +122,28 @@ func stand(t testing.TB, upstream, description, api string) *gate {
 		}
 	})
 	return g
+}
+
+// write replaces a file of the gate's configuration at once, as careful editors do.
+func (g *gate) write(name, text string) {
+	g.t.Helper()
+	next := filepath.Join(g.dir, name+".next")
+	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
+		g.t.Fatal(err)
+	}
+	if err := os.Rename(next, filepath.Join(g.dir, name)); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// read returns a file of the gate's configuration.
+func (g *gate) read(name string) string {
+	g.t.Helper()
+	b, err := os.ReadFile(filepath.Join(g.dir, name))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return string(b)
 }
 
 // before runs a gateway in front of a handler.
@@ -144,6 +170,17 @@ func (g *gate) connect() {
 	}
 	g.h1, g.h2 = client("http/1.1", false), client("h2", true)
 	g.admin = admin.InProcess(g.AdminHandler())
+	for range 1000 {
+		var status struct{ Ready bool }
+		if err := g.admin.Call(g.t.Context(), http.MethodGet, "/status", nil, &status); err != nil {
+			g.t.Fatal(err)
+		}
+		if status.Ready {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	g.t.Fatal("the gateway does not get ready")
 }
 
 func (g *gate) url(path string) string { return "https://" + g.Addr().String() + path }

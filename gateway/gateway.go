@@ -7,20 +7,22 @@ package gateway
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"yett/alert"
 	"yett/api"
 	"yett/config"
 	"yett/exchange"
-	"yett/gateway/wire"
+	"yett/internal/telemetry"
+	"yett/internal/watch"
 	"yett/practice"
 	"yett/store"
 	"yett/store/memory"
@@ -33,21 +35,39 @@ type Options struct {
 	Now func() time.Time // default: time.Now
 	// Observe is called after every exchange, for instance to tell refusals on a terminal. It must not wait.
 	Observe func(exchange.Record)
+	// Load reads the configuration again, for Reload. Without it there is no reload.
+	Load func() (*config.File, error)
+	// Reloaded is called after every reload, done or refused.
+	Reloaded func(*Change, error)
 }
 
-// A Gateway is the gate in front of the APIs of one configuration.
+// A Gateway is the gate in front of the APIs of one configuration at a time.
 type Gateway struct {
-	file      *config.File
+	first     *config.File // as started: addresses and data stay
+	options   Options
 	log       *slog.Logger
+	now       func() time.Time
 	dir       *store.Dir
 	db        *store.DB
+	counters  store.Counters
 	keeper    *practice.Keeper
 	transport *http.Transport
+	alerts    *alert.Board
+	metrics   *telemetry.Metrics
 	gen       atomic.Pointer[generation]
 	ready     atomic.Bool
 	probes    probes
 
 	listener, admin net.Listener
+	plain           plainServer
+	broken          chan error // what must not end before its time
+
+	watched atomic.Pointer[watch.Set] // the files that the latest configuration was read from
+	older   generations               // with exchanges in flight
+
+	reloading  sync.Mutex      // one reload at a time; guards what follows, and plain
+	running    *running        // what the practices of the current generation run; nil: not yet, or no more
+	background context.Context // of Run; ends when nothing is served any more
 }
 
 var errNoAPI = errors.New("no API is configured (name one under apis:, or start with: yett OPENAPI UPSTREAM)")
@@ -77,20 +97,23 @@ func Offline(ctx context.Context, data string) (*Gateway, error) {
 }
 
 func open(ctx context.Context, file *config.File, o Options) (_ *Gateway, err error) {
-	g := &Gateway{file: file, log: o.Log, keeper: new(practice.Keeper), transport: newTransport()}
+	g := &Gateway{first: file, options: o, log: o.Log, now: o.Now, keeper: new(practice.Keeper), transport: newTransport(), broken: make(chan error, 8)}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}
+	if g.now == nil {
+		g.now = time.Now
+	}
+	g.alerts = &alert.Board{Log: g.log, Now: g.now}
+	g.metrics = telemetry.New(g.alerts, g.older.count)
+	g.counters = memory.New(memory.Options{Now: g.now})
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.Close())
 		}
 	}()
-	now := o.Now
-	if now == nil {
-		now = time.Now
-	}
 	// Descriptions first: where one is wrong, nothing was started or changed.
+	files := watch.Files(sources(file)...)
 	gen, err := load(file)
 	if err != nil {
 		return nil, err
@@ -101,27 +124,41 @@ func open(ctx context.Context, file *config.File, o Options) (_ *Gateway, err er
 	if g.db, err = sqlite.Open(ctx, g.dir.Path("yett.db")); err != nil {
 		return nil, err
 	}
-	publicURL := file.PublicURL
-	if publicURL == "" { // the system chooses the port, so it must be known before anything is built on it
+	if file.PublicURL == "" { // the system chooses the port, so it must be known before anything is built on it
 		if err := g.Listen(); err != nil {
 			return nil, err
 		}
+	}
+	if err := g.build(gen); err != nil {
+		return nil, err
+	}
+	files.Add(gen.descriptions()...)
+	g.watched.Store(files)
+	g.gen.Store(gen)
+	g.metrics.Running(gen.id, g.now())
+	return g, nil
+}
+
+// build makes the practices of a loaded generation, with what outlives it.
+func (g *Gateway) build(gen *generation) error {
+	publicURL := gen.file.PublicURL
+	if publicURL == "" {
 		_, port, _ := net.SplitHostPort(g.Addr().String())
 		publicURL = "https://localhost:" + port
 	}
 	env := practice.Env{
-		Log: g.log, Now: now, Store: g.db, Data: g.dir, Counters: memory.New(memory.Options{Now: now}),
-		PublicURL: publicURL, Keeper: g.keeper,
+		Log: g.log, Now: g.now, Store: g.db, Data: g.dir, Counters: g.counters, PublicURL: publicURL,
+		APIs: gen.apis, Alerts: g.alerts, Keeper: g.keeper, Shared: new(practice.Keeper),
 	}
 	if err := gen.build(env, g.transport); err != nil {
-		return nil, err
+		return err
 	}
 	gen.server.Observe = append(gen.server.Observe, g.probes.observe)
-	if o.Observe != nil {
-		gen.server.Observe = append(gen.server.Observe, o.Observe)
+	if g.options.Observe != nil {
+		gen.server.Observe = append(gen.server.Observe, g.options.Observe)
 	}
-	g.gen.Store(gen)
-	return g, nil
+	gen.admin = g.adminRoutes(gen)
+	return nil
 }
 
 // Close gives back the store and the data directory. It is called once, after Run has returned or in its place.
@@ -130,6 +167,7 @@ func (g *Gateway) Close() error {
 	if gen := g.gen.Load(); gen != nil {
 		all = append(all, gen.close())
 	}
+	all = append(all, g.older.close())
 	all = append(all, g.keeper.Close())
 	if g.db != nil {
 		all = append(all, g.db.Close())
@@ -138,7 +176,7 @@ func (g *Gateway) Close() error {
 		all = append(all, g.dir.Close())
 	}
 	g.transport.CloseIdleConnections()
-	for _, l := range []net.Listener{g.listener, g.admin} {
+	for _, l := range []net.Listener{g.listener, g.admin, g.plain.listener} {
 		if l != nil {
 			_ = l.Close() // already closed where Run has ended
 		}
@@ -152,20 +190,25 @@ func (g *Gateway) APIs() []*api.API { return g.gen.Load().apis }
 // Warnings returns what loads but its owner should know.
 func (g *Gateway) Warnings() []api.Warning { return g.gen.Load().warnings }
 
-// Listen opens the public and the admin address. Run does it where it was not done before.
+// Listen opens the public and the admin address, and the one for calls in clear if there is one. Run does it where it was not done before.
 func (g *Gateway) Listen() error {
 	var err error
 	if g.listener == nil {
-		if g.listener, err = net.Listen("tcp", g.file.Listen); err != nil {
+		if g.listener, err = net.Listen("tcp", g.first.Listen); err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}
 	}
 	if g.admin == nil {
-		if g.admin, err = net.Listen("tcp", g.file.Admin.Listen); err != nil {
+		if g.admin, err = net.Listen("tcp", g.first.Admin.Listen); err != nil {
 			return errors.Join(fmt.Errorf("admin.listen: %w", err), g.listener.Close())
 		}
 	}
-	return nil
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
+	if gen := g.gen.Load(); gen != nil && g.plain.listener == nil {
+		g.plain, err = listenPlain(gen.plainListen)
+	}
+	return err
 }
 
 // Addr returns the public address; nil before Listen.
@@ -179,89 +222,4 @@ func addr(l net.Listener) net.Addr {
 		return nil
 	}
 	return l.Addr()
-}
-
-// drainFor is how long exchanges in flight may take after the end was asked for.
-const drainFor = 30 * time.Second
-
-// Run serves until ctx ends, and then drains: it accepts nothing new, and waits for what is in flight.
-func (g *Gateway) Run(ctx context.Context) error {
-	if err := g.Listen(); err != nil {
-		return err
-	}
-	gen := g.gen.Load()
-	conf, err := gen.tlsConfig()
-	if err != nil {
-		return err
-	}
-	public := &wire.Server{Handler: http.HandlerFunc(g.serve), TLS: conf, ErrorLog: g.log, AdmitPlain: true}
-	admin := &wire.Server{Handler: g.adminHandler(), TLS: conf.Clone(), ErrorLog: g.log}
-	socket, err := g.listenSocket()
-	if err != nil {
-		return err
-	}
-	control := &http.Server{Handler: g.AdminHandler(), ReadHeaderTimeout: 10 * time.Second}
-
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	practices, broken := make(chan error, 1), make(chan error, 3)
-	go func() { practices <- gen.runAll(background) }()
-	serve := func(what string, f func() error) {
-		go func() {
-			if err := f(); err != nil && !errors.Is(err, http.ErrServerClosed) {
-				broken <- fmt.Errorf("%s: %w", what, err)
-			}
-		}()
-	}
-	serve("listen", func() error { return public.Serve(background, g.listener) })
-	serve("admin", func() error { return admin.Serve(background, g.admin) })
-	serve("socket", func() error { return control.Serve(socket) })
-	g.ready.Store(true)
-
-	var failed error
-	select {
-	case <-ctx.Done():
-	case failed = <-broken:
-	case err := <-practices: // before their time: nothing may be served without them
-		failed = fmt.Errorf("the practices ended: %w", err)
-		practices <- nil
-	}
-	if failed != nil {
-		g.log.Error("a part of the gateway ended", "error", failed.Error())
-	}
-	g.ready.Store(false)
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
-	defer cancel()
-	err = errors.Join(failed, public.Shutdown(drain), admin.Shutdown(drain), control.Shutdown(drain))
-	stop()
-	return errors.Join(err, settled(practices))
-}
-
-// settled waits for what the practices run to flush and end.
-func settled(practices <-chan error) error {
-	select {
-	case err := <-practices:
-		if errors.Is(err, context.Canceled) {
-			return nil
-		}
-		return err
-	case <-time.After(drainFor):
-		return errors.New("the practices did not end in time")
-	}
-}
-
-func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) { g.gen.Load().server.ServeHTTP(w, r) }
-
-// tlsConfig lets the practices shape the TLS of the public and the admin address.
-func (gen *generation) tlsConfig() (*tls.Config, error) {
-	conf := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
-	for _, f := range gen.tls {
-		if err := f(conf); err != nil {
-			return nil, err
-		}
-	}
-	if len(conf.Certificates) == 0 && conf.GetCertificate == nil {
-		return nil, errors.New("https is off: yett serves no API in clear")
-	}
-	return conf, nil
 }

@@ -9,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -27,18 +29,30 @@ import (
 
 // A generation is one configuration, built whole. It never changes; a new configuration is a new generation.
 type generation struct {
-	file     *config.File
-	apis     []*api.API
-	warnings []api.Warning
-	router   *api.Router
-	chains   map[*api.Operation]*exchange.Chain
-	settings map[*api.Operation][]*config.Setting // in the order of Practices, for explain
-	server   exchange.Server
-	tls      []func(*tls.Config) error
-	routes   []practice.Route
-	checks   []practice.Check
-	run      []func(context.Context) error
-	closers  []func() error
+	id          string // short, of the files it was read from
+	file        *config.File
+	apis        []*api.API
+	warnings    []api.Warning
+	router      *api.Router
+	chains      map[*api.Operation]*exchange.Chain
+	preflights  map[*api.Operation]*exchange.Chain
+	undeclared  map[*api.API]*exchange.Chain         // what is said of calls of nothing
+	settings    map[*api.Operation][]*config.Setting // in the order of Practices, for explain
+	layers      map[string][]config.Layer            // by the place of the block, to tell what a reload changes
+	server      exchange.Server
+	tls         *tls.Config
+	accept      []func(net.Conn) (net.Conn, error)
+	plainListen string
+	limits      practice.Limits
+	routes      []practice.Route
+	admin       http.Handler
+	checks      []practice.Check
+	run         []func(context.Context) error
+	closers     []func() error
+
+	inside   atomic.Int64 // exchanges that use it
+	replaced atomic.Bool
+	emptied  func() // set before replaced
 }
 
 // level is the parts that practices take at one place, by their name.
@@ -56,11 +70,15 @@ func (gen *generation) build(env practice.Env, transport *http.Transport) (err e
 			err = errors.Join(err, gen.close())
 		}
 	}()
+	gen.closers = append(gen.closers, env.Shared.Close)
 	gate, err := gen.buildLevel(env, gen.file.Gateway)
 	if err != nil {
 		return err
 	}
-	gen.gateLevel(gate)
+	gen.note("", gate)
+	if err := gen.gateLevel(gate); err != nil {
+		return err
+	}
 	for i, a := range gen.apis {
 		if err := gen.buildAPI(gen.file.APIs[i], a, env, transport); err != nil {
 			return err
@@ -77,7 +95,10 @@ func (gen *generation) build(env practice.Env, transport *http.Transport) (err e
 
 // load begins a generation: it reads the descriptions and makes one router of them. It changes nothing.
 func load(file *config.File) (*generation, error) {
-	gen := &generation{file: file, chains: make(map[*api.Operation]*exchange.Chain), settings: make(map[*api.Operation][]*config.Setting)}
+	gen := &generation{
+		file: file, chains: make(map[*api.Operation]*exchange.Chain), preflights: make(map[*api.Operation]*exchange.Chain),
+		undeclared: make(map[*api.API]*exchange.Chain), settings: make(map[*api.Operation][]*config.Setting), layers: make(map[string][]config.Layer),
+	}
 	var all []error
 	for _, c := range file.APIs {
 		a, warnings, err := api.Load(c.OpenAPI, api.Options{Name: c.Name, Hosts: c.Hosts, Twins: twins(c)})
@@ -98,6 +119,7 @@ func load(file *config.File) (*generation, error) {
 	}
 	r, err := api.NewRouter(gen.apis...)
 	gen.router = r
+	gen.identify()
 	return gen, err
 }
 
@@ -173,8 +195,20 @@ func (gen *generation) buildPart(p *practice.Practice, s *config.Setting, env pr
 	return &built{part: part, setting: s}, nil
 }
 
+// note remembers the settings of the blocks at one place.
+func (gen *generation) note(place string, l level) {
+	for name, b := range l {
+		at := name
+		if place != "" {
+			at = place + ": " + name
+		}
+		gen.layers[at] = b.setting.Layers
+	}
+}
+
 // gateLevel takes what counts once for the whole gateway.
-func (gen *generation) gateLevel(l level) {
+func (gen *generation) gateLevel(l level) error {
+	gen.tls = &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 	for _, p := range Practices() {
 		b := l[p.Name]
 		gen.routes = append(gen.routes, b.part.Routes...)
@@ -182,7 +216,18 @@ func (gen *generation) gateLevel(l level) {
 			continue
 		}
 		if b.part.TLS != nil {
-			gen.tls = append(gen.tls, b.part.TLS)
+			if err := b.part.TLS(gen.tls); err != nil {
+				return fmt.Errorf("%s: %w", p.Name, err)
+			}
+		}
+		if b.part.Accept != nil {
+			gen.accept = append(gen.accept, b.part.Accept)
+		}
+		if b.part.PlainListen != "" {
+			gen.plainListen = b.part.PlainListen
+		}
+		if b.part.Limits != (practice.Limits{}) {
+			gen.limits = b.part.Limits
 		}
 		if b.part.Observe != nil {
 			gen.server.Observe = append(gen.server.Observe, b.part.Observe)
@@ -195,6 +240,7 @@ func (gen *generation) gateLevel(l level) {
 		}
 	}
 	gen.server.Header = headers(l)
+	return nil
 }
 
 func headers(l level) []func(*exchange.Exchange) {
@@ -209,21 +255,24 @@ func headers(l level) []func(*exchange.Exchange) {
 
 // buildAPI compiles a chain for every operation of a.
 func (gen *generation) buildAPI(c *config.API, a *api.API, env practice.Env, transport *http.Transport) error {
-	up, err := newUpstream(c, a, transport)
-	if err != nil {
-		return err
-	}
 	env.API, env.Upstream = a, c.Upstream
 	base, err := gen.buildLevel(env, func(p *practice.Practice) (*config.Setting, error) { return gen.file.ForAPI(c, p) })
 	if err != nil {
 		return err
 	}
+	gen.note(a.Name, base)
+	up, err := newUpstream(c, a, gen.transport(base, transport))
+	if err != nil {
+		return err
+	}
+	gen.undeclared[a] = &exchange.Chain{Header: headers(base)}
 	for _, op := range a.Operations {
 		l := base
 		if c.Operations[op.ID] != nil {
 			if l, err = gen.buildOperation(c, op, env, base); err != nil {
 				return err
 			}
+			gen.note(a.Name+" "+op.ID, l)
 		}
 		allow, err := allowed(c, op.ID)
 		if err != nil {
@@ -233,11 +282,34 @@ func (gen *generation) buildAPI(c *config.API, a *api.API, env practice.Env, tra
 		chain.Request = links(l, requestOrder, func(p *practice.Part) exchange.Step { return p.Request })
 		chain.Response = links(l, responseOrder, func(p *practice.Part) exchange.Step { return p.Response })
 		gen.chains[op] = chain
+		gen.preflights[op] = preflight(op, l, chain)
 		for _, p := range Practices() {
 			gen.settings[op] = append(gen.settings[op], l[p.Name].setting)
 		}
 	}
 	return nil
+}
+
+// transport returns the one that all APIs share, or one of the API's own where a practice shapes its TLS.
+func (gen *generation) transport(l level, shared *http.Transport) *http.Transport {
+	for _, p := range Practices() {
+		if b := l[p.Name]; b.part.Upstream != nil && b.setting.Off == "" {
+			t := newTransport()
+			t.DialTLSContext = dialTLS(t, b.part.Upstream)
+			gen.closers = append(gen.closers, func() error { t.CloseIdleConnections(); return nil })
+			return t
+		}
+	}
+	return shared
+}
+
+// preflight is the chain of a browser's question whether it may call op; nil where nobody answers such questions.
+func preflight(op *api.Operation, l level, chain *exchange.Chain) *exchange.Chain {
+	asked := links(l, preflightOrder, func(p *practice.Part) exchange.Step { return p.Preflight })
+	if len(asked) == 0 {
+		return nil
+	}
+	return &exchange.Chain{Operation: op, Upstream: chain.Upstream, Header: chain.Header, Allow: chain.Allow, Request: asked}
 }
 
 // buildOperation builds the practices that have a block of their own at op, and shares the others.
@@ -332,6 +404,7 @@ func (gen *generation) close() error {
 	for _, c := range slices.Backward(gen.closers) {
 		all = append(all, c())
 	}
+	gen.closers = nil
 	return errors.Join(all...)
 }
 

@@ -32,8 +32,9 @@ func Practices() []*practice.Practice {
 // The order in which a request meets the practices. Cheap checks come first; who is calling is known before limits by
 // caller; a body is looked at only when everything else has agreed.
 var (
-	edgeOrder     = []string{"activity", "https", "allowlist", "ratelimit"}
-	requestOrder  = []string{"allowlist", "apikey", "authn", "ratelimit", "validate"}
-	responseOrder = []string{"sanitize"}
-	headerOrder   = []string{"https", "ratelimit", "sanitize"}
+	edgeOrder      = []string{"activity", "https", "allowlist", "ratelimit"}
+	preflightOrder = []string{"allowlist"}
+	requestOrder   = []string{"allowlist", "apikey", "authn", "ratelimit", "validate"}
+	responseOrder  = []string{"sanitize"}
+	headerOrder    = []string{"https", "ratelimit", "sanitize"}
 )

@@ -8,6 +8,7 @@ import (
 	"compress/zlib"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -301,4 +302,25 @@ func (b *idleBody) Read(p []byte) (int, error) {
 func (b *idleBody) Close() error {
 	b.timer.Stop()
 	return b.ReadCloser.Close()
+}
+
+// dialTLS connects to an upstream by the TLS configuration that holds at that moment.
+func dialTLS(t *http.Transport, current func() *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		nc, err := t.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		conf := current().Clone()
+		if conf.ServerName == "" {
+			conf.ServerName, _, _ = net.SplitHostPort(address)
+		}
+		c := tls.Client(nc, conf)
+		ctx, cancel := context.WithTimeout(ctx, t.TLSHandshakeTimeout)
+		defer cancel()
+		if err := c.HandshakeContext(ctx); err != nil {
+			return nil, errors.Join(&net.OpError{Op: "dial", Net: network, Addr: nc.RemoteAddr(), Err: err}, nc.Close())
+		}
+		return c, nil
+	}
 }

@@ -19,20 +19,35 @@ func (gen *generation) route(x *exchange.Exchange) (*exchange.Chain, error) {
 	}
 	m, params := gen.router.Match(req.Host, req.Path, req.Params)
 	req.Params = params
-	op := m.Operation(req.Method)
+	asked := req.Method
+	if preflight := asksLeave(x); preflight != "" {
+		asked = preflight
+	}
+	op := m.Operation(asked)
 	if op == nil && req.Ambiguity != 0 {
 		return nil, exchange.Ambiguous(req.Ambiguity)
 	}
+	nothing := gen.undeclared[m.API]
 	if m.Path == "" {
-		return nil, &problem.Error{Status: http.StatusNotFound, Code: "undeclared_path", Detail: "There is nothing here."}
+		return nothing, &problem.Error{Status: http.StatusNotFound, Code: "undeclared_path", Detail: "There is nothing here."}
+	}
+	if asked != req.Method {
+		if op == nil {
+			op = m.First() // the answer says which methods are declared
+		}
+		if chain := gen.preflights[op]; chain != nil {
+			op.NameParams(req.Params)
+			return chain, nil
+		}
+		op = m.Operation(req.Method)
 	}
 	// TRACE shows a caller what proxies added; a description that declares it does not make it safe.
 	if op == nil || req.Method == http.MethodTrace || req.Method == http.MethodConnect {
 		allow := m.Allow()
 		if req.Method == http.MethodOptions {
-			return nil, exchange.Reply(http.StatusNoContent, []exchange.Field{{Name: "Allow", Value: allow}}, nil)
+			return nothing, exchange.Reply(http.StatusNoContent, []exchange.Field{{Name: "Allow", Value: allow}}, nil)
 		}
-		return nil, &problem.Error{Status: http.StatusMethodNotAllowed, Code: "undeclared_method",
+		return nothing, &problem.Error{Status: http.StatusMethodNotAllowed, Code: "undeclared_method",
 			Detail: "This method is not offered here.", Header: []problem.Field{{Name: "Allow", Value: allow}}}
 	}
 	op.NameParams(req.Params)
@@ -42,6 +57,17 @@ func (gen *generation) route(x *exchange.Exchange) (*exchange.Chain, error) {
 			Detail: "Pages of this origin may not open a WebSocket here."}
 	}
 	return chain, nil
+}
+
+// asksLeave returns the method that a browser asks leave for, "" if the request is no preflight (Fetch section 4.8).
+func asksLeave(x *exchange.Exchange) string {
+	if x.Request.Method != http.MethodOptions {
+		return ""
+	}
+	if _, ok := x.Request.Header.Lookup("Origin"); !ok {
+		return ""
+	}
+	return x.Request.Header.Get("Access-Control-Request-Method")
 }
 
 // sameOrigin reports whether a page that opens a WebSocket came from the host it calls. Browsers always send Origin

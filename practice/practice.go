@@ -13,10 +13,12 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"sync"
 	"time"
 
+	"yett/alert"
 	"yett/api"
 	"yett/exchange"
 	"yett/store"
@@ -69,19 +71,40 @@ func (p *Practice) Validate(config any) error { return p.validate(config) }
 // Build makes the practice's part for one level.
 func (p *Practice) Build(config any, env *Env) (*Part, error) { return p.build(config, env) }
 
-// A Part is what a practice does at one level. A nil field takes no part there. Edge, TLS, Routes, Observe and Checks
-// count only at the gateway's level, Request, Response and Header only at an API's or operation's.
+// A Part is what a practice does at one level. A nil field takes no part there. TLS, Accept, PlainListen, Limits, Edge,
+// Routes, Observe and Checks count only at the gateway's level, Upstream only at an API's, Preflight, Request, Response
+// and Header only at an API's or operation's; Header also at the gateway's, for answers to calls of no API. What is kept
+// for the process takes new settings in Run, never in Build: a generation may be refused after it was built.
 type Part struct {
-	TLS      func(*tls.Config) error     // once per gateway, before it listens
-	Edge     exchange.Step               // before the operation is known
-	Request  exchange.Step               // before the upstream is called
-	Response exchange.Step               // status and header of the upstream's answer
-	Header   func(*exchange.Exchange)    // on every answer, refusals included
-	Observe  func(exchange.Record)       // after every exchange; must not wait
-	Routes   []Route                     // own paths of the admin API
-	Checks   []Check                     // is the practice effective?
-	Run      func(context.Context) error // as long as the generation lives
-	Close    func() error                // after the drain
+	TLS         func(*tls.Config) error          // once per generation, before it serves
+	Accept      func(net.Conn) (net.Conn, error) // each connection, before its first byte is read; may replace it
+	PlainListen string                           // one more address, for calls in clear
+	Limits      Limits                           // of connections
+	Upstream    func() *tls.Config               // for calls to the API's service; asked for each connection
+	Edge        exchange.Step                    // before the operation is known
+	Preflight   exchange.Step                    // a browser asks whether it may call the operation; before credentials
+	Request     exchange.Step                    // before the upstream is called
+	Response    exchange.Step                    // status and header of the upstream's answer
+	Header      func(*exchange.Exchange)         // on every answer, refusals included
+	Observe     func(exchange.Record)            // after every exchange; must not wait
+	Routes      []Route                          // own paths of the admin API
+	Checks      []Check                          // is the practice effective?
+	Run         func(context.Context) error      // as long as the generation serves; the old one's ends before the new one's begins
+	Close       func() error                     // when the last exchange of the generation is over
+}
+
+// Limits bounds what one connection can make the gateway hold or wait for. Zero is the gateway's own default. They
+// are taken when the gateway starts; a reload that changes them is refused.
+type Limits struct {
+	HeaderBytes   int           // request line and fields
+	Headers       int           // fields in one head
+	HeaderTimeout time.Duration // for the handshake, and for a head from its first byte to its last
+	BodyIdle      time.Duration // longest wait for the next bytes of a body
+	BodyRate      int           // bytes a second which a body must reach once BodyIdle is used up
+	WriteStall    time.Duration // longest wait for a client to take what is being written
+	Idle          time.Duration // a connection without a request
+	Connections   int           // at the same time
+	Streams       int           // HTTP/2 streams of one connection at the same time
 }
 
 // A Route is an own path of the practice on the admin API (RFC 9110 method and path as http.ServeMux takes them).
@@ -101,7 +124,10 @@ type Env struct {
 	Upstream  string         // address of the API's service; "" at the gateway's level
 	API       *api.API       // nil at the gateway's level
 	Operation *api.Operation // set at an operation's level
-	Keeper    *Keeper
+	APIs      []*api.API     // all of the generation, at every level
+	Alerts    *alert.Board   // what an operator should know now
+	Keeper    *Keeper        // of the process: Keep
+	Shared    *Keeper        // of the generation: Share
 }
 
 // Keep returns what the practice keeps under name for as long as the process lives: counters, caches, open records. It
@@ -120,7 +146,17 @@ func Keep[T any](env *Env, name string, new func() (T, error)) (T, error) {
 	return t, nil
 }
 
-// A Keeper holds what outlives a generation of the configuration. The zero Keeper is ready for use.
+// Share returns what the practice's levels have in common in one generation, as Keep does for the process. The gateway's
+// level is built first and the APIs' follow, so a table that they fill is whole when the generation begins to serve.
+// It is closed after the parts are.
+func Share[T any](env *Env, name string, new func() (T, error)) (T, error) {
+	shared := *env
+	shared.Keeper = env.Shared
+	return Keep(&shared, name, new)
+}
+
+// A Keeper holds what lives longer than one level: as long as a generation, or as long as the process. The zero Keeper is
+// ready for use.
 type Keeper struct {
 	mu    sync.Mutex
 	named map[string]any

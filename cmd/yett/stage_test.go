@@ -5,6 +5,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -35,12 +36,16 @@ import (
 //	http METHOD PATH STATUS [-k KEY] [-H FIELD] [-d BODY | -size N] [-within D] [&]
 //	                        ask $GATE; see exchange_test.go
 //	answered                wait for the http that ended in &
+//	hangup [NAME]           SIGHUP
+//	metric NAME VALUE       wait until /metrics of $ADMIN has this line
+//	edit FILE OLD NEW       replace the first OLD in FILE by NEW, in which \n is a new line
 //	exits CODE COMMAND      like exec, with the exact exit code
 //	pick NAME FILE REGEXP   set $NAME to the group of REGEXP in FILE, stdout or stderr
 var words = map[string]func(*testscript.TestScript, bool, []string){
 	"shop": on((*stage).shop), "hold": on((*stage).hold), "held": on((*stage).held), "release": on((*stage).release),
 	"seen": on((*stage).sawSoMany), "gate": on((*stage).gate), "stop": on((*stage).stop), "signal": on((*stage).signal),
 	"ended": on((*stage).ended), "http": on((*stage).http), "answered": on((*stage).answered), "exits": exits, "pick": pick,
+	"hangup": on((*stage).hangup), "metric": on((*stage).metric), "edit": edit,
 }
 
 type stageKey struct{}
@@ -221,6 +226,37 @@ func (s *stage) running(ts *testscript.TestScript, args []string) *exec.Cmd {
 		ts.Fatalf("no gate is called %s", name)
 	}
 	return cmd
+}
+
+func (s *stage) hangup(ts *testscript.TestScript, args []string) {
+	ts.Check(s.running(ts, args).Process.Signal(syscall.SIGHUP))
+}
+
+func (s *stage) metric(ts *testscript.TestScript, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: metric NAME VALUE")
+	}
+	want := "\n" + args[0] + " " + args[1] + "\n"
+	await(ts, "the metric "+strings.TrimSpace(want), func() bool {
+		res, err := s.client(ts).Get(ts.Getenv("ADMIN") + "/metrics")
+		if err != nil {
+			return false
+		}
+		text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+		return errors.Join(err, res.Body.Close()) == nil && strings.Contains("\n"+string(text), want)
+	})
+}
+
+func edit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: edit FILE OLD NEW")
+	}
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not hold %q\n%s", args[0], args[1], text)
+	}
+	text = strings.Replace(text, args[1], strings.ReplaceAll(args[2], `\n`, "\n"), 1)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {

@@ -12,10 +12,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"yett/admin"
+	"yett/alert"
 	"yett/config"
 	"yett/gateway"
 	"yett/internal/cli/term"
@@ -98,7 +100,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(cmd.CommandPath()+" --help", "%s", err)
 	})
-	root.AddCommand(a.runCommand(), a.initCommand(), a.checkCommand(), a.keyCommand(), a.explainCommand(),
+	root.AddCommand(a.runCommand(), a.initCommand(), a.checkCommand(), a.keyCommand(), a.explainCommand(), a.reloadCommand(),
 		a.statusCommand(), a.demoCommand(), a.versionCommand(), a.exitHelp())
 	strict(root)
 	return root
@@ -182,10 +184,13 @@ func (a *app) statusCommand() *cobra.Command {
 	return &cobra.Command{Use: "status", Short: "is the gateway running, and where", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		return a.withAdmin(cmd.Context(), func(c *admin.Client) error {
 			var s struct {
-				Ready   bool   `json:"ready"`
-				Address string `json:"address,omitempty"`
-				Admin   string `json:"admin,omitempty"`
-				PID     int    `json:"pid"`
+				Ready         bool          `json:"ready"`
+				Address       string        `json:"address,omitempty"`
+				Plain         string        `json:"plain,omitempty"`
+				Admin         string        `json:"admin,omitempty"`
+				PID           int           `json:"pid"`
+				Configuration string        `json:"configuration"`
+				Alerts        []alert.Alert `json:"alerts"`
 			}
 			if err := c.Call(cmd.Context(), "GET", "/status", nil, &s); err != nil {
 				return err
@@ -196,7 +201,13 @@ func (a *app) statusCommand() *cobra.Command {
 			if !s.Ready {
 				return &failure{what: "no gateway serves here", hint: "yett OPENAPI UPSTREAM"}
 			}
-			a.out.Printf("Serving on https://%s, admin on https://%s (pid %d)\n", s.Address, s.Admin, s.PID)
+			a.out.Printf("Serving on https://%s, admin on https://%s (pid %d), configuration %s\n", s.Address, s.Admin, s.PID, s.Configuration)
+			if s.Plain != "" {
+				a.out.Printf("Calls in clear on http://%s: sent to https, or refused\n", s.Plain)
+			}
+			for _, al := range s.Alerts {
+				a.out.Printf("%s %s since %s: %s\n", a.out.Broken(a.out.Symbol("✗")), al.Name, al.Since.Format(time.DateTime), al.Summary)
+			}
 			return nil
 		})
 	}}

@@ -35,7 +35,8 @@ const (
 // A failure is an error with one way on and its exit code.
 type failure struct {
 	what, hint string
-	code       int // 0: exitFinding
+	code       int  // 0: exitFinding
+	told       bool // it was printed where it was found
 }
 
 func (f *failure) Error() string { return f.what }
@@ -64,9 +65,11 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 	if !ok {
 		f = explained(name, err)
 	}
-	if a.json {
+	switch {
+	case f.told:
+	case a.json:
 		a.tell(told{Where: name, What: f.what, Hint: f.hint}, nil)
-	} else {
+	default:
 		a.err.Println(name + ": " + f.what)
 		if f.hint != "" {
 			a.err.Println("      " + a.err.Dim(f.hint))

@@ -45,20 +45,14 @@ func (a *app) arguments(args []string, s startFlags) config.Arguments {
 
 // startArguments is `yett OPENAPI UPSTREAM`: it runs the configuration that `yett init` would write.
 func (a *app) startArguments(ctx context.Context, args []string, s startFlags) error {
-	file, err := config.Parse(config.CommandLine, a.arguments(args, s).YAML(), gateway.Practices())
-	if err != nil {
-		return err
-	}
-	return a.serve(ctx, file)
+	return a.serve(ctx, func() (*config.File, error) {
+		return config.Parse(config.CommandLine, a.arguments(args, s).YAML(), gateway.Practices())
+	})
 }
 
 func (a *app) runCommand() *cobra.Command {
 	return &cobra.Command{Use: "run", Short: "serve a configuration", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		file, err := a.load()
-		if err != nil {
-			return err
-		}
-		return a.serve(cmd.Context(), file)
+		return a.serve(cmd.Context(), a.load)
 	}}
 }
 
@@ -81,13 +75,17 @@ func (a *app) load() (*config.File, error) {
 	return file, nil
 }
 
-// serve runs a configuration until ctx ends.
-func (a *app) serve(ctx context.Context, file *config.File) (err error) {
+// serve runs the configuration that load reads until ctx ends.
+func (a *app) serve(ctx context.Context, load func() (*config.File, error)) (err error) {
 	began := time.Now()
+	file, err := load()
+	if err != nil {
+		return err
+	}
 	teller := newTeller(a.err)
 	g, err := gateway.New(ctx, file, gateway.Options{
 		Log:     slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Observe: teller.observe,
+		Observe: teller.observe, Load: load, Reloaded: a.tellReload,
 	})
 	if err != nil {
 		return err
@@ -100,6 +98,7 @@ func (a *app) serve(ctx context.Context, file *config.File) (err error) {
 		return err
 	}
 	a.reachable(ctx, file)
+	onHangup(ctx, func() { _, _ = g.Reload() }) // told by tellReload and the log
 	var drain drain
 	told := context.AfterFunc(ctx, func() { a.beginDrain(&drain, teller) })
 	err = g.Run(ctx)

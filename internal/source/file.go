@@ -5,6 +5,7 @@ package source
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"sort"
 	"unicode/utf8"
 )
@@ -28,6 +29,9 @@ type File struct {
 	data  []byte
 	lines []int // where each line begins
 }
+
+// Digest is the SHA-256 of the file as it was read.
+func (f *File) Digest() [sha256.Size]byte { return sha256.Sum256(f.data) }
 
 // A Line is one line of a file.
 type Line struct {

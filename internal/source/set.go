@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -88,6 +90,13 @@ func (s *Set) Load(file string) (*File, error) {
 	}
 	s.loaded[file] = f
 	return f, nil
+}
+
+// Files returns the files that were read, by their path.
+func (s *Set) Files() []*File {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Values(s.loaded), func(a, b *File) int { return strings.Compare(a.Path, b.Path) })
 }
 
 // readFile reads at most one byte more than Parse takes, and only regular files: a pipe would wait for ever.

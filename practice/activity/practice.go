@@ -4,6 +4,7 @@
 package activity
 
 import (
+	"context"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -24,9 +25,9 @@ const (
 // Config is what an operator may write under activity. It counts at the gateway's level only.
 type Config struct {
 	// Retention is how long records are kept, in whole days.
-	Retention time.Duration `yaml:"retention"`
+	Retention time.Duration `yaml:"retention" config:"gateway"`
 	// OnFailure is refuse or drop-and-count: what happens while the disk is full or too slow.
-	OnFailure string `yaml:"on_failure"`
+	OnFailure string `yaml:"on_failure" config:"gateway"`
 }
 
 // Validate reports what is wrong with c.
@@ -55,12 +56,15 @@ var Practice = practice.Define(practice.Spec[Config]{
 			return nil, errors.New("no data directory")
 		}
 		l, err := practice.Keep(env, "activity/log", func() (*Log, error) {
-			return Open(env.Data.Path("activity"), Options{Now: env.Now, Log: env.Log})
+			return Open(env.Data.Path("activity"), Options{Now: env.Now, Log: env.Log, Drop: c.OnFailure == Drop, Retention: c.Retention})
 		})
 		if err != nil {
 			return nil, err
 		}
-		l.adopt(c.OnFailure == Drop, c.Retention)
-		return &practice.Part{Edge: l.Check, Observe: l.Observe, Routes: l.routes(), Run: l.Run, Checks: checks()}, nil
+		run := func(ctx context.Context) error {
+			l.adopt(c.OnFailure == Drop, c.Retention)
+			return l.Run(ctx)
+		}
+		return &practice.Part{Edge: l.Check, Observe: l.Observe, Routes: l.routes(), Run: run, Checks: checks()}, nil
 	},
 })

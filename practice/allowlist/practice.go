@@ -22,7 +22,7 @@ type Config struct {
 	// Deny lists networks that may not call. It wins over Networks.
 	Deny []netip.Prefix `yaml:"deny"`
 	// TrustedProxies may speak for others through X-Forwarded-For or Forwarded. Default: none.
-	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" config:"gateway"`
 }
 
 // Validate reports what is wrong with c.

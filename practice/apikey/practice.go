@@ -4,6 +4,7 @@
 package apikey
 
 import (
+	"context"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -28,8 +29,8 @@ var Practice = practice.Define(practice.Spec[Config]{
 // Config is what an operator may set. Where a key is presented stands in the API's description, and nowhere else.
 type Config struct {
 	// DefaultGrace is how long a rotated key goes on working when `yett key rotate` does not say: 0 to 2160h (90
-	// days). It counts at the gateway's level only.
-	DefaultGrace time.Duration `yaml:"default_grace"`
+	// days).
+	DefaultGrace time.Duration `yaml:"default_grace" config:"gateway"`
 }
 
 // Validate refuses a grace that is negative or longer than MaxGrace.
@@ -60,6 +61,9 @@ func build(c Config, env *practice.Env) (*practice.Part, error) {
 	if env.API != nil {
 		return &practice.Part{Request: newDoor(keys, env.Counters, env.API).check}, nil
 	}
-	keys.Configure(c)
-	return &practice.Part{Observe: keys.Observe, Routes: keys.Routes(), Checks: keys.checks(), Run: keys.Run}, nil
+	run := func(ctx context.Context) error {
+		keys.Configure(c)
+		return keys.Run(ctx)
+	}
+	return &practice.Part{Observe: keys.Observe, Routes: keys.Routes(), Checks: keys.checks(), Run: run}, nil
 }
