@@ -4,7 +4,8 @@
 # More:
 #   make build         bin/yett
 #   make conformance   the real binary against GitHub's description, with prism behind it
-#   make world         TLS scanners and slow clients against the real binary, 100,000 streams through four upstreams
+#   make world         Chromium, TLS scanners, slow clients and reloads under load against the real binary, and 100,000
+#                      streams through four upstreams
 #   make fuzz          every fuzz target, FUZZTIME each (60s)
 #   make bench         what it costs beside nginx and httputil.ReverseProxy
 SHELL    := /bin/bash
@@ -68,7 +69,10 @@ conformance: suites build
 	@scripts/prism $(CURDIR)/bin/yett
 
 world: needs build
-	@scripts/needs sslscan testssl slowhttptest
+	@scripts/needs sslscan testssl slowhttptest wrk chromium
+	@scripts/browser
+	cd conformance && $(GO) run ./cmd/cors -yett ../bin/yett -browser ../.suites/browser
+	cd conformance && $(GO) run ./cmd/reload -yett ../bin/yett
 	cd conformance && $(GO) run ./cmd/tls -yett ../bin/yett
 	cd conformance && $(GO) run ./cmd/slow -yett ../bin/yett
 	YETT_STREAMS=100000 $(GO) test ./gateway -run TestDifferential -v -timeout 40m

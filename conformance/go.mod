@@ -3,6 +3,7 @@ module yett/conformance
 go 1.26.0
 
 require (
+	github.com/coder/websocket v1.8.15
 	github.com/fatih/color v1.19.0
 	github.com/summerwind/h2spec v2.2.1+incompatible
 	yett v0.0.0

@@ -30,8 +30,9 @@ type Gate struct {
 	TLS   *tls.Config   // trusts Roots
 	Ready time.Duration // how long the start took
 
-	cmd *exec.Cmd
-	dir string
+	cmd    *exec.Cmd
+	binary string
+	dir    string
 }
 
 // startWithin bounds the start.
@@ -43,7 +44,7 @@ func Start(ctx context.Context, binary, description, upstream string) (*Gate, er
 	if err != nil {
 		return nil, err
 	}
-	g := &Gate{dir: dir, Roots: filepath.Join(dir, "data", "ca.pem")}
+	g := &Gate{dir: dir, binary: binary, Roots: filepath.Join(dir, "data", "ca.pem")}
 	if err := g.start(ctx, binary, description, upstream); err != nil {
 		return nil, errors.Join(fmt.Errorf("yett did not start: %w", err), g.Stop())
 	}
@@ -73,11 +74,16 @@ func (g *Gate) start(ctx context.Context, binary, description, upstream string) 
 	if g.Addr, err = free(); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, binary, description, upstream, "--listen", g.Addr, "--admin", admin, "--data", filepath.Join(g.dir, "data"))
+	return g.launch(exec.CommandContext(ctx, binary, description, upstream, "--listen", g.Addr, "--admin", admin, "--data", filepath.Join(g.dir, "data")))
+}
+
+// launch starts the process and waits until it is ready.
+func (g *Gate) launch(cmd *exec.Cmd) error {
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
 	}
+	cmd.Stderr = os.Stderr
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		return err
