@@ -111,6 +111,10 @@ func (g *Gateway) adminRoutes(gen *generation) http.Handler {
 }
 
 func (g *Gateway) reloadRoute(w http.ResponseWriter, _ *http.Request) {
+	if g.options.Load == nil || !g.ready.Load() {
+		_ = problem.Write(w, "about:blank", &problem.Error{Status: http.StatusConflict, Code: "not_serving", Detail: "No gateway serves here."})
+		return
+	}
 	change, err := g.Reload()
 	if err == nil {
 		answerJSON(w, change)

@@ -81,12 +81,18 @@ type gate struct {
 // stand runs a gateway in front of upstream until the test ends. api is what else stands at the API in yett.yaml.
 func stand(t testing.TB, upstream, description, api string) *gate {
 	t.Helper()
+	return configured(t, "  - name: pets\n    openapi: pets.yaml\n    upstream: "+upstream+"\n"+api, map[string]string{"pets.yaml": description})
+}
+
+// configured runs a gateway for the entries of apis until the test ends. files are the descriptions.
+func configured(t testing.TB, apis string, files map[string]string) *gate {
+	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "pets.yaml"), []byte(description), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	text := "listen: 127.0.0.1:0\nadmin: { listen: 127.0.0.1:0 }\ndata: data\napis:\n  - name: pets\n    openapi: pets.yaml\n    upstream: " + upstream + "\n" + api
 	g := &gate{t: t, dir: dir}
+	for name, text := range files {
+		g.write(name, text)
+	}
+	text := "listen: 127.0.0.1:0\nadmin: { listen: 127.0.0.1:0 }\ndata: data\napis:\n" + apis
 	g.write("yett.yaml", text)
 	load := func() (*config.File, error) {
 		return config.Load(filepath.Join(dir, "yett.yaml"), gateway.Practices())
@@ -247,7 +253,8 @@ func (g *gate) dial() *tls.Conn {
 	if err := nc.SetDeadline(time.Now().Add(15 * time.Second)); err != nil {
 		g.t.Fatal(err)
 	}
-	c := tls.Client(nc, &tls.Config{RootCAs: g.roots, ServerName: "localhost", NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12})
+	// An address is never sent as a name, so that any Host may follow.
+	c := tls.Client(nc, &tls.Config{RootCAs: g.roots, ServerName: "127.0.0.1", NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12})
 	if err := c.Handshake(); err != nil {
 		g.t.Fatal(err)
 	}

@@ -305,11 +305,12 @@ func (gen *generation) transport(l level, shared *http.Transport) *http.Transpor
 
 // preflight is the chain of a browser's question whether it may call op; nil where nobody answers such questions.
 func preflight(op *api.Operation, l level, chain *exchange.Chain) *exchange.Chain {
-	asked := links(l, preflightOrder, func(p *practice.Part) exchange.Step { return p.Preflight })
-	if len(asked) == 0 {
+	answers := links(l, preflightAnswer, func(p *practice.Part) exchange.Step { return p.Preflight })
+	if len(answers) == 0 {
 		return nil
 	}
-	return &exchange.Chain{Operation: op, Upstream: chain.Upstream, Header: chain.Header, Allow: chain.Allow, Request: asked}
+	before := links(l, preflightOrder, func(p *practice.Part) exchange.Step { return p.Request })
+	return &exchange.Chain{Operation: op, Upstream: chain.Upstream, Header: chain.Header, Allow: chain.Allow, Request: append(before, answers...)}
 }
 
 // buildOperation builds the practices that have a block of their own at op, and shares the others.

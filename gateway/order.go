@@ -9,7 +9,9 @@ import (
 	"yett/practice/allowlist"
 	"yett/practice/apikey"
 	"yett/practice/authn"
+	"yett/practice/cors"
 	"yett/practice/https"
+	"yett/practice/inventory"
 	"yett/practice/ratelimit"
 	"yett/practice/sanitize"
 	"yett/practice/validate"
@@ -24,17 +26,20 @@ func Practices() []*practice.Practice {
 		apikey.Practice,
 		ratelimit.Practice,
 		sanitize.Practice,
+		cors.Practice,
 		activity.Practice,
 		allowlist.Practice,
+		inventory.Practice,
 	}
 }
 
 // The order in which a request meets the practices. Cheap checks come first; who is calling is known before limits by
 // caller; a body is looked at only when everything else has agreed.
 var (
-	edgeOrder      = []string{"activity", "https", "allowlist", "ratelimit"}
-	preflightOrder = []string{"allowlist"}
-	requestOrder   = []string{"allowlist", "apikey", "authn", "ratelimit", "validate"}
-	responseOrder  = []string{"sanitize"}
-	headerOrder    = []string{"https", "ratelimit", "sanitize"}
+	edgeOrder       = []string{"activity", "https", "allowlist", "ratelimit"}
+	preflightOrder  = []string{"allowlist", "inventory"} // what judges a browser's question before it is answered
+	preflightAnswer = []string{"cors"}
+	requestOrder    = []string{"allowlist", "cors", "inventory", "apikey", "authn", "ratelimit", "validate"}
+	responseOrder   = []string{"cors", "sanitize"}
+	headerOrder     = []string{"https", "ratelimit", "sanitize", "cors"}
 )

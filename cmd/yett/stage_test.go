@@ -32,7 +32,7 @@ import (
 //	seen N                  the shop has seen N requests so far
 //	gate [-as NAME] ARGS    start yett with ARGS, wait until it is ready; its output goes to NAME.out and NAME.err ("gate").
 //	                        Ports that ARGS do not name are free ones. $GATE and $ADMIN are its addresses.
-//	stop [NAME]             SIGTERM; it must exit 0. "signal" sends it and waits for word of it, "ended" waits.
+//	quit [NAME]             SIGTERM; it must exit 0. "signal" sends it and waits for word of it, "ended" waits.
 //	http METHOD PATH STATUS [-k KEY] [-H FIELD] [-d BODY | -size N] [-within D] [&]
 //	                        ask $GATE; see exchange_test.go
 //	answered                wait for the http that ended in &
@@ -43,7 +43,7 @@ import (
 //	pick NAME FILE REGEXP   set $NAME to the group of REGEXP in FILE, stdout or stderr
 var words = map[string]func(*testscript.TestScript, bool, []string){
 	"shop": on((*stage).shop), "hold": on((*stage).hold), "held": on((*stage).held), "release": on((*stage).release),
-	"seen": on((*stage).sawSoMany), "gate": on((*stage).gate), "stop": on((*stage).stop), "signal": on((*stage).signal),
+	"seen": on((*stage).sawSoMany), "gate": on((*stage).gate), "quit": on((*stage).quit), "signal": on((*stage).signal),
 	"ended": on((*stage).ended), "http": on((*stage).http), "answered": on((*stage).answered), "exits": exits, "pick": pick,
 	"hangup": on((*stage).hangup), "metric": on((*stage).metric), "edit": edit,
 }
@@ -211,7 +211,7 @@ func (s *stage) ended(ts *testscript.TestScript, args []string) {
 	}
 }
 
-func (s *stage) stop(ts *testscript.TestScript, args []string) {
+func (s *stage) quit(ts *testscript.TestScript, args []string) {
 	s.signal(ts, args)
 	s.ended(ts, args)
 }

@@ -236,7 +236,7 @@ func nearest(cmd *cobra.Command, word string) error {
 	}
 	hint := cmd.CommandPath() + " " + near
 	for _, c := range cmd.Commands() {
-		if c.Name() == near && c.HasSubCommands() {
+		if c.Name() == near && c.Annotations[group] != "" {
 			hint += " " + c.Commands()[0].Name()
 			if c.Name() == "key" {
 				hint = cmd.CommandPath() + " key list"
@@ -245,6 +245,9 @@ func nearest(cmd *cobra.Command, word string) error {
 	}
 	return usage(hint, "unknown command %q (did you mean %s?)", word, near)
 }
+
+// group marks a command that does nothing without one of its own.
+const group = "group"
 
 // strict makes every command answer wrong arguments as wrong usage, and a group name the command that was meant.
 func strict(cmd *cobra.Command) {
@@ -257,6 +260,7 @@ func strict(cmd *cobra.Command) {
 		}
 	}
 	if cmd.HasParent() && cmd.HasSubCommands() && cmd.RunE == nil {
+		cmd.Annotations = map[string]string{group: "yes"}
 		cmd.Args = cobra.ArbitraryArgs
 		cmd.RunE = func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {

@@ -22,7 +22,7 @@ import (
 func (a *app) explainCommand() *cobra.Command {
 	var verbose bool
 	var host string
-	cmd := &cobra.Command{Use: "explain ID | METHOD PATH", Short: "why a request was refused, or what one would meet",
+	cmd := &cobra.Command{Use: "explain ID | METHOD PATH | ip ADDRESS | cors ORIGIN METHOD PATH", Short: "why a request was refused, or what one would meet",
 		Args: cobra.RangeArgs(1, 2), RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withAdmin(cmd.Context(), func(c *admin.Client) error {
 				if len(args) == 1 {
@@ -32,6 +32,7 @@ func (a *app) explainCommand() *cobra.Command {
 			})
 		}}
 	cmd.Flags().BoolVar(&verbose, "verbose", false, "every value and the place it comes from")
+	cmd.AddCommand(a.explainIPCommand(), a.explainCORSCommand())
 	cmd.Flags().StringVar(&host, "host", "", "host that is called, where APIs are told apart by it")
 	return cmd
 }

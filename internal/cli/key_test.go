@@ -59,7 +59,7 @@ func TestAnImportThatEndsEarlyIsAnError(t *testing.T) {
 	}{
 		{"whole lines pass", one + one, one + one, ""},
 		{"the line that does not fit is told, not printed", one + end, one, "keys.jsonl:2: client: too long"},
-		{"an answer that breaks off is no success", one + one[:9], one, "the answer broke off; 1 key made and printed; the lines from there on were not read"},
+		{"an answer that breaks off is no success", one + one[:9], one, "the answer broke off; 1 key made and printed; no other line of the file has made one"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var b bytes.Buffer

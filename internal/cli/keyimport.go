@@ -84,5 +84,5 @@ func (l *keyLines) end(file string) error {
 }
 
 func made(n int64) string {
-	return fmt.Sprintf("%s %s made and printed; the lines from there on were not read", term.Count(n), plural(int(n), "key"))
+	return fmt.Sprintf("%s %s made and printed; no other line of the file has made one", term.Count(n), plural(int(n), "key"))
 }

@@ -37,6 +37,7 @@ func Attacks() []Attack {
 		formerPartner,
 		manyLogins,
 		quoteMark,
+		foreignPage,
 		readCustomers,
 		forgedAddress,
 		debugVars,

@@ -94,6 +94,7 @@ var arrows = []arrow{
 	{"examples/embed/*", "api", "a step that needs the description"},
 	{"examples/embed/*", "identity", "a step that says who calls"},
 	{"examples/embed/*", "problem", "the vocabulary"},
+	{"examples/embed/*", "alert", "what falls back says so"},
 	{"examples/embed/*", "store/...", "a program chooses its stores"},
 }
 

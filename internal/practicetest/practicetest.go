@@ -27,6 +27,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -204,7 +205,7 @@ func (s *Stand) fire(f *File) (a *answer, err error) {
 		return nil, err
 	}
 	defer func() { _ = conn.Close() }() // everything was read; the server may have closed it before us
-	before := s.logs()
+	before, _ := s.logs()
 	in := bufio.NewReader(conn)
 	raw := f.bytes(s.values)
 	for i := range f.Repeat {
@@ -224,18 +225,30 @@ func (s *Stand) fire(f *File) (a *answer, err error) {
 		}
 	}
 	if f.Record {
-		a.logged = s.logs() > before
+		a.logged = s.logsMoreThan(before)
 	}
 	return a, nil
 }
 
-// logs counts what the activity log holds.
-func (s *Stand) logs() int {
+// logs counts what the activity log holds; false: there is none, the practice is off.
+func (s *Stand) logs() (int, bool) {
 	var got struct{ Records []json.RawMessage }
 	if err := s.admin.Call(context.Background(), http.MethodGet, "/records?limit=1000", nil, &got); err != nil {
-		return 0 // no such call: the practice is off
+		return 0, false
 	}
-	return len(got.Records)
+	return len(got.Records), true
+}
+
+// logsMoreThan waits for the record, which is made after the answer has left.
+func (s *Stand) logsMoreThan(before int) bool {
+	for range 200 {
+		n, on := s.logs()
+		if n > before || !on {
+			return n > before
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return false
 }
 
 // maxAnswer bounds what is read of an answer.

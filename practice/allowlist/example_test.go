@@ -15,10 +15,14 @@ import (
 
 // A handler for one network, behind a proxy that tells who calls.
 func Example() {
-	list := allowlist.New(allowlist.Config{
+	list, err := allowlist.New(allowlist.Config{
 		Networks:       &[]netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")},
-	})
+	}, allowlist.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	handler := list.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		x, _ := exchange.From(r.Context())
 		addr, err := x.ClientAddr()

@@ -50,7 +50,7 @@ func (l *List) forwarded(peer netip.Addr, h *exchange.Header) (netip.Addr, error
 // walk goes from the proxy towards the client.
 func (l *List) walk(peer netip.Addr, hops []string) (netip.Addr, error) {
 	at := peer
-	for i := len(hops) - 1; i >= 0 && l.proxies.Contains(at); i-- {
+	for i := len(hops) - 1; i >= 0 && l.proxies.contains(at); i-- {
 		a, err := parseNode(hops[i])
 		if err != nil {
 			return netip.Addr{}, err

@@ -3,57 +3,81 @@
 
 // Package allowlist admits requests by network address, and says which address counts.
 //
-// It stops callers outside the listed networks before any credential is read, and forged forwarding fields: they are
-// believed only from trusted proxies, read from right to left. It does not identify callers: an address is never proof
-// of who is calling (see package authn).
+// It stops callers outside the listed networks before any credential is read, and forged forwarding: fields and PROXY
+// protocol headers are believed only from trusted proxies, fields from right to left. It does not identify callers: an
+// address is never proof of who is calling (see package authn).
 //
-// Used alone, New(Config{…}).Handler(next) guards any handler.
+// Used alone, New(Config{…}, Options{}) makes a List whose Handler guards any handler; Run follows the files that it
+// names, and Accept reads PROXY protocol headers.
 package allowlist
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 
-	"github.com/gaissmai/bart"
-
+	"yett/alert"
 	"yett/exchange"
 	"yett/problem"
 )
 
+// Options are collaborators that a program supplies. The zero Options work.
+type Options struct {
+	// Alerts is told when a file cannot be read and what it held before stays in force. Default: nobody is.
+	Alerts *alert.Board
+
+	files *files // of the generation; default: the list's own
+}
+
 // A List admits addresses. It is safe for concurrent use.
 type List struct {
-	all     bool // no list of networks was given
-	allow   bart.Lite
-	deny    bart.Lite
-	proxies bart.Lite
+	all     bool // nobody said who may call
+	allow   []*source
+	deny    []*source
+	proxies *set
+	proxied string // Config.ProxyProtocol
+	files   *files
 }
 
-// New makes a List. It never fails on a Config that Validate accepts.
-func New(c Config) *List {
-	l := &List{all: c.Networks == nil}
+// New makes a List of a Config that Validate accepts. It is an error if one of the files cannot be read whole.
+func New(c Config, o Options) (*List, error) {
+	l := &List{all: c.Networks == nil && c.NetworksFiles == nil, proxies: newSet(c.TrustedProxies), proxied: c.ProxyProtocol, files: o.files}
+	if l.files == nil {
+		if o.Alerts == nil {
+			o.Alerts = new(alert.Board)
+		}
+		l.files = newFiles(new(cache), o.Alerts)
+	}
 	if c.Networks != nil {
-		insert(&l.allow, *c.Networks)
+		l.allow = append(l.allow, newSource("networks", newSet(*c.Networks)))
 	}
-	insert(&l.deny, c.Deny)
-	insert(&l.proxies, c.TrustedProxies)
-	return l
+	if len(c.Deny) > 0 {
+		l.deny = append(l.deny, newSource("deny", newSet(c.Deny)))
+	}
+	var err error
+	if l.allow, err = l.open("networks_files", c.NetworksFiles, l.allow); err != nil {
+		return nil, err
+	}
+	l.deny, err = l.open("deny_files", c.DenyFiles, l.deny)
+	return l, err
 }
 
-// insert adds prefixes; IPv4 written as IPv6 counts as IPv4.
-func insert(set *bart.Lite, prefixes []netip.Prefix) {
-	for _, p := range prefixes {
-		set.Insert(normal(p))
+// open adds the files that a key names to the sources.
+func (l *List) open(key string, names []string, to []*source) ([]*source, error) {
+	for _, name := range names {
+		s, err := l.files.open(name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
+		to = append(to, s)
 	}
+	return to, nil
 }
 
-func normal(p netip.Prefix) netip.Prefix {
-	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
-		return netip.PrefixFrom(a.Unmap(), p.Bits()-96).Masked()
-	}
-	return p.Masked()
-}
+// Run takes over files that change, until ctx ends.
+func (l *List) Run(ctx context.Context) error { return l.files.run(ctx) }
 
 // Handler refuses calls that Check refuses, and passes the others to next.
 func (l *List) Handler(next http.Handler) http.Handler {
@@ -63,7 +87,7 @@ func (l *List) Handler(next http.Handler) http.Handler {
 // Resolve says once for the whole exchange whose address counts: the peer's, or the one that trusted proxies vouch for.
 func (l *List) Resolve(x *exchange.Exchange) error {
 	peer := x.Peer.Addr().Unmap().WithZone("")
-	if !peer.IsValid() || !l.proxies.Contains(peer) {
+	if !peer.IsValid() || !l.proxies.contains(peer) {
 		return nil // forwarding fields of anybody else are nothing but text
 	}
 	client, err := l.forwarded(peer, &x.Request.Header)
@@ -87,13 +111,28 @@ func (l *List) Check(x *exchange.Exchange) error {
 
 // admit judges an address that is neither IPv4 in IPv6 nor has a zone.
 func (l *List) admit(addr netip.Addr) error {
-	if l.deny.Contains(addr) {
-		return denied("address_denied", fmt.Errorf("%s is in a denied network", addr))
+	code, src := l.decide(addr)
+	switch {
+	case code == "":
+		return nil
+	case src != nil:
+		return denied(code, fmt.Errorf("%s is in a denied network, see %s", addr, src.name))
 	}
-	if !l.all && !l.allow.Contains(addr) {
-		return denied("address_not_listed", fmt.Errorf("%s is in none of the listed networks", addr))
+	return denied(code, fmt.Errorf("%s is in none of the listed networks", addr))
+}
+
+// decide returns the code of a refusal, "" for none, and the source that decided; nil: none did.
+func (l *List) decide(addr netip.Addr) (code string, by *source) {
+	if src := found(l.deny, addr); src != nil {
+		return "address_denied", src
 	}
-	return nil
+	if l.all {
+		return "", nil
+	}
+	if src := found(l.allow, addr); src != nil {
+		return "", src
+	}
+	return "address_not_listed", nil
 }
 
 func denied(code string, cause error) error {

@@ -27,6 +27,16 @@ func listed(list ...string) *[]netip.Prefix {
 	return &all
 }
 
+// newList makes a list of a configuration without files.
+func newList(t testing.TB, c Config) *List {
+	t.Helper()
+	l, err := New(c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 // ask sends a request from peer and returns the status and code of the answer, and the address that the upstream learns.
 func ask(t *testing.T, l *List, peer string, fields ...string) (status int, code, client string) {
 	t.Helper()
@@ -79,7 +89,7 @@ func TestLists(t *testing.T) {
 			if err := tt.config.Validate(); err != nil {
 				t.Fatal(err)
 			}
-			status, code, _ := ask(t, New(tt.config), tt.peer)
+			status, code, _ := ask(t, newList(t, tt.config), tt.peer)
 			want := 200
 			if tt.code != "" {
 				want = 403
@@ -92,7 +102,7 @@ func TestLists(t *testing.T) {
 }
 
 func TestWhoIsReallyAtTheOtherEnd(t *testing.T) {
-	l := New(Config{TrustedProxies: prefixes("10.0.0.0/8", "2001:db8:ff::/48")})
+	l := newList(t, Config{TrustedProxies: prefixes("10.0.0.0/8", "2001:db8:ff::/48")})
 	const proxy, stranger = "10.0.0.1:9", "192.0.2.1:9"
 	for _, tt := range []struct {
 		name, peer string
@@ -174,6 +184,11 @@ func TestConfigurations(t *testing.T) {
 		{"nor all of IPv4 written as IPv6", Config{TrustedProxies: prefixes("::ffff:0.0.0.0/96")}, "trusted_proxies[0]:"},
 		{"a network that is none would deny nobody", Config{Deny: []netip.Prefix{{}}}, "deny[0]:"},
 		{"one between IPv4 and IPv6 would deny nobody", Config{Deny: prefixes("::ffff:0.0.0.0/90")}, "deny[0]:"},
+		{"a file without a name", Config{NetworksFiles: []string{"a.txt", ""}}, "networks_files[1]:"},
+		{"more files than are looked through", Config{DenyFiles: make([]string, maxFiles+1)}, "deny_files:"},
+		{"PROXY headers from a proxy are well", Config{TrustedProxies: prefixes("10.0.0.1/32"), ProxyProtocol: "required"}, ""},
+		{"PROXY headers from nobody", Config{ProxyProtocol: "optional"}, "proxy_protocol:"},
+		{"a word that is no choice", Config{TrustedProxies: prefixes("10.0.0.1/32"), ProxyProtocol: "on"}, "proxy_protocol:"},
 		{"in networks likewise", Config{Networks: &[]netip.Prefix{{}}}, "networks[0]:"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -190,7 +205,7 @@ func FuzzForwarded(f *testing.F) {
 	for _, s := range []string{"", "10.0.0.1", "for=10.0.0.1", `for="10.0.0.1`, `for="a\`, "for=unknown;by=_x", `for="[::1]:80"`, "a, b,, c", ";", ",", "for=1;for=2"} {
 		f.Add(s, s)
 	}
-	l := New(Config{TrustedProxies: prefixes("10.0.0.0/8")})
+	l := newList(f, Config{TrustedProxies: prefixes("10.0.0.0/8")})
 	proxy, client := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("198.51.100.7")
 	f.Fuzz(func(t *testing.T, xff, forwarded string) {
 		if !exchange.ValidValue(xff) || !exchange.ValidValue(forwarded) {

@@ -26,7 +26,8 @@ func checks() []practice.Check {
 // maxProbes bounds how many operations one check asks.
 const maxProbes = 200
 
-// anonymous asks every operation that is not public without a credential: 401 each, and none reaches the upstream.
+// anonymous asks every operation that is not public and not closed without a credential: 401 each, and none reaches the
+// upstream.
 func anonymous(ctx context.Context, t practice.Target) practice.Finding {
 	refused, public := 0, 0
 	for _, a := range t.APIs() {
@@ -43,6 +44,9 @@ func anonymous(ctx context.Context, t practice.Target) practice.Finding {
 			if err != nil {
 				return practice.CouldNotTell(err)
 			}
+			if !res.Reached && res.Status == http.StatusNotFound {
+				continue // closed for everybody, see inventory
+			}
 			if res.Reached || res.Status != http.StatusUnauthorized {
 				return practice.Finding{Verdict: practice.Ineffective,
 					Summary:  fmt.Sprintf("%s answered %d to nobody", op.ID, res.Status),
@@ -53,7 +57,7 @@ func anonymous(ctx context.Context, t practice.Target) practice.Finding {
 		}
 	}
 	if refused == 0 {
-		return practice.None("every operation is public, each with a reason")
+		return practice.None("every operation is closed, or public with a reason")
 	}
 	return practice.Finding{Verdict: practice.Effective,
 		Summary: fmt.Sprintf("%d of %d bare probes got 401; %d operations public with a reason", refused, refused, public)}

@@ -13,7 +13,11 @@ import (
 
 // A credential in clear is refused and not redirected; anything harmless is sent to the secure address.
 func Example() {
-	g := https.New(https.Config{}, "https://api.example.org", nil)
+	g, err := https.New(https.Config{}, https.Options{PublicURL: "https://api.example.org"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	h := g.Handler(http.NotFoundHandler())
 	for _, key := range []string{"", "secret"} {
 		r := httptest.NewRequest(http.MethodGet, "/orders", nil)

@@ -56,10 +56,19 @@ func roots(t testing.TB, d *store.Dir) *x509.CertPool {
 	return pool
 }
 
+func guard(t testing.TB, c Config, o Options) *Guard {
+	t.Helper()
+	g, err := New(c, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
 // serve serves a handler with the local CA.
 func serve(t testing.TB, ca *LocalCA) *httptest.Server {
 	t.Helper()
-	g := New(Config{HSTS: 24 * time.Hour}, "", ca)
+	g := guard(t, Config{HSTS: 24 * time.Hour}, Options{Local: ca})
 	s := httptest.NewUnstartedServer(g.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "in") })))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes are expected
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
@@ -266,7 +275,7 @@ func TestRequestsInClear(t *testing.T) {
 		{"a credential with a change", "POST", "/", "X-API-Key", "k", 403, "credential_in_clear"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h := New(Config{HSTS: time.Hour}, "https://api.example.org:8443/", nil).Handler(http.NotFoundHandler())
+			h := guard(t, Config{HSTS: time.Hour}, Options{PublicURL: "https://api.example.org:8443/"}).Handler(http.NotFoundHandler())
 			r := httptest.NewRequest(tt.method, "http://shop.example.org/", nil)
 			r.RequestURI = tt.target
 			if tt.field != "" {
@@ -284,16 +293,13 @@ func TestRequestsInClear(t *testing.T) {
 		})
 	}
 	w := httptest.NewRecorder()
-	New(Config{}, "", nil).Handler(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest("GET", "http://x/", nil))
+	guard(t, Config{}, Options{}).Handler(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest("GET", "http://x/", nil))
 	if w.Code != 403 {
 		t.Errorf("without a public address: got %d", w.Code)
 	}
 }
 
-func TestHSTSIsNeverNegative(t *testing.T) {
-	if (Config{HSTS: -1}).Validate() == nil || (Config{}).Validate() != nil {
-		t.Error("Validate is wrong")
-	}
+func TestHSTSIsInSeconds(t *testing.T) {
 	if got := hsts(Config{HSTS: 90 * time.Second}); got != "max-age=90" {
 		t.Errorf("got %q", got)
 	}

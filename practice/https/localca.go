@@ -176,6 +176,14 @@ func (ca *LocalCA) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error
 	return nil, err
 }
 
+// has reports whether the certificates hold a name or an address.
+func (ca *LocalCA) has(name string) bool {
+	if ip := net.ParseIP(name); ip != nil {
+		return slices.ContainsFunc(ca.ips, ip.Equal)
+	}
+	return slices.ContainsFunc(ca.names, func(n string) bool { return strings.EqualFold(n, name) })
+}
+
 // fresh reports whether more than a third of a certificate's own life is left. Near the end of the root that life is
 // shorter, and the clock may have been set back.
 func fresh(c *x509.Certificate, now time.Time) bool {
@@ -220,16 +228,18 @@ func (ca *LocalCA) issue(now time.Time) (*tls.Certificate, error) {
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
 }
 
-// localNames are the names under which this machine is called without any configuration, and the public one.
-func localNames(publicURL string) ([]string, []net.IP) {
+// localNames are the names under which this machine is called without any configuration, the public one, and the hosts of
+// the APIs.
+func localNames(publicURL string, apis ...string) ([]string, []net.IP) {
 	names, ips := []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
-	hosts := make([]string, 0, 2)
+	hosts := make([]string, 0, 2+len(apis))
 	if host, err := os.Hostname(); err == nil {
 		hosts = append(hosts, host)
 	}
 	if u, err := url.Parse(publicURL); err == nil {
 		hosts = append(hosts, u.Hostname())
 	}
+	hosts = append(hosts, apis...)
 	for _, host := range hosts {
 		if ip := net.ParseIP(host); ip != nil {
 			if !slices.ContainsFunc(ips, ip.Equal) {

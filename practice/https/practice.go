@@ -5,36 +5,15 @@ package https
 
 import (
 	_ "embed"
-	"fmt"
-	"time"
+	"slices"
+	"strings"
 
+	"yett/api"
 	"yett/practice"
 )
 
 //go:embed README.md
 var readme string
-
-// Config is what an operator may write under https.
-type Config struct {
-	// HSTS is how long browsers remember to use https. One day by default, because the local root may be replaced.
-	// Zero sends no field.
-	HSTS time.Duration `yaml:"hsts"`
-}
-
-// Validate reports what is wrong with c.
-func (c Config) Validate() error {
-	if c.HSTS < 0 {
-		return fmt.Errorf("hsts: %v is negative (try 1d)", c.HSTS)
-	}
-	return nil
-}
-
-func hsts(c Config) string {
-	if c.HSTS < time.Second {
-		return ""
-	}
-	return fmt.Sprintf("max-age=%d", int64(c.HSTS/time.Second))
-}
 
 // Practice is https as the gateway, the command line, the auditor and the docs see it.
 var Practice = practice.Define(practice.Spec[Config]{
@@ -42,20 +21,50 @@ var Practice = practice.Define(practice.Spec[Config]{
 	Number:   1,
 	Protects: "TLS for every connection",
 	Readme:   readme,
-	Defaults: func() Config { return Config{HSTS: 24 * time.Hour} },
+	Defaults: defaults,
 	Build: func(c Config, env *practice.Env) (*practice.Part, error) {
 		if env.API != nil {
-			g := New(c, env.PublicURL, nil)
-			return &practice.Part{Header: g.Header}, nil
+			return buildAPI(c, env)
 		}
-		ca, err := practice.Keep(env, "https/ca "+env.PublicURL, func() (*LocalCA, error) {
-			names, ips := localNames(env.PublicURL)
+		hosts := hostsOf(env.APIs)
+		ca, err := practice.Keep(env, "https/ca "+env.PublicURL+" "+strings.Join(hosts, " "), func() (*LocalCA, error) {
+			names, ips := localNames(env.PublicURL, hosts...)
 			return OpenLocalCA(env.Data, env.Now, names, ips)
 		})
 		if err != nil {
 			return nil, err
 		}
-		g := New(c, env.PublicURL, ca)
-		return &practice.Part{TLS: g.TLS, Edge: g.Check, Header: g.Header, Checks: checks()}, nil
+		g, err := New(c, Options{PublicURL: env.PublicURL, Local: ca, Now: env.Now, Alerts: env.Alerts})
+		if err != nil {
+			return nil, err
+		}
+		return &practice.Part{TLS: g.TLS, Edge: g.Check, Header: g.Header, PlainListen: c.PlainListen, Limits: c.limits(),
+			Checks: g.checks(), Run: g.Run}, nil
 	},
 })
+
+// hostsOf lists the names under which APIs are called.
+func hostsOf(apis []*api.API) []string {
+	var all []string
+	for _, a := range apis {
+		all = append(all, a.Hosts...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// buildAPI makes what counts for one API: how long browsers stay with https, and how its service is called. An operation
+// has no service of its own.
+func buildAPI(c Config, env *practice.Env) (*practice.Part, error) {
+	g := &Guard{hsts: hsts(c)}
+	part := &practice.Part{Header: g.Header}
+	if c.Upstream == (UpstreamConfig{}) || env.Operation != nil {
+		return part, nil
+	}
+	u, err := NewUpstream(c.Upstream, Options{Now: env.Now, Alerts: env.Alerts})
+	if err != nil {
+		return nil, err
+	}
+	part.Upstream, part.Run = u.TLS, u.Run
+	return part, nil
+}

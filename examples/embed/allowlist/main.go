@@ -29,10 +29,11 @@ import (
 func main() {
 	listen := flag.String("listen", "127.0.0.1:8080", "address to serve on")
 	networks := flag.String("networks", "127.0.0.0/8", "networks that may call, with commas between")
+	file := flag.String("networks-file", "", "a file with more networks, one a line; it is read again when it changes")
 	proxies := flag.String("proxies", "", "networks of proxies that may speak for others")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, *listen, *networks, *proxies, nil)
+	err := run(ctx, *listen, *networks, *file, *proxies, nil)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "allowlist:", err)
@@ -41,25 +42,38 @@ func main() {
 }
 
 // run serves until ctx ends. ready, if there is one, is told the address.
-func run(ctx context.Context, listen, networks, proxies string, ready chan<- net.Addr) error {
+func run(ctx context.Context, listen, networks, file, proxies string, ready chan<- net.Addr) error {
 	allowed, err := prefixes(networks)
 	if err != nil {
 		return err
 	}
 	config := allowlist.Config{Networks: &allowed}
+	if file != "" {
+		config.NetworksFiles = []string{file}
+	}
 	if config.TrustedProxies, err = prefixes(proxies); err != nil {
 		return err
 	}
 	if err := config.Validate(); err != nil {
 		return err
 	}
+	list, err := allowlist.New(config, allowlist.Options{})
+	if err != nil {
+		return err
+	}
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err
 	}
-	handler := allowlist.New(config).Handler(http.HandlerFunc(greet))
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	served := make(chan error, 1)
+	server := &http.Server{Handler: list.Handler(http.HandlerFunc(greet)), ReadHeaderTimeout: 10 * time.Second}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	served := make(chan error, 2)
+	go func() {
+		if err := list.Run(ctx); err != nil { // follows the file, and ends with ctx
+			served <- err
+		}
+	}()
 	go func() { served <- server.Serve(l) }()
 	if ready != nil {
 		ready <- l.Addr()

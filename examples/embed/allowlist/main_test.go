@@ -9,17 +9,20 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // start runs the program until the test ends, and returns its URL.
-func start(t *testing.T, networks, proxies string) string {
+func start(t *testing.T, networks, file, proxies string) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
-	go func() { ended <- run(ctx, "127.0.0.1:0", networks, proxies, ready) }()
+	go func() { ended <- run(ctx, "127.0.0.1:0", networks, file, proxies, ready) }()
 	select {
 	case addr := <-ready:
 		t.Cleanup(func() {
@@ -50,7 +53,7 @@ func TestOnlyListedNetworksAreGreeted(t *testing.T) {
 		{"a list of nobody", "", "", "", 403, `"code":"address_not_listed"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			req, err := http.NewRequest(http.MethodGet, start(t, tt.networks, tt.proxies), nil)
+			req, err := http.NewRequest(http.MethodGet, start(t, tt.networks, "", tt.proxies), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,8 +75,45 @@ func TestOnlyListedNetworksAreGreeted(t *testing.T) {
 	}
 }
 
+func TestAFileIsFollowed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "networks.txt")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("192.0.2.0/24 # elsewhere\n")
+	url := start(t, "", file, "")
+	status := func() int {
+		res, err := http.Get(url) //nolint:gosec // the program's own address
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := res.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode
+	}
+	if got := status(); got != 403 {
+		t.Fatalf("got %d before", got)
+	}
+	write("127.0.0.1\n")
+	for end := time.Now().Add(10 * time.Second); status() != 200; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the file was not read again")
+		}
+	}
+}
+
+func TestAProgramWithoutItsFileDoesNotStart(t *testing.T) {
+	if err := run(t.Context(), "127.0.0.1:0", "", filepath.Join(t.TempDir(), "none.txt"), "", nil); err == nil {
+		t.Error("it started")
+	}
+}
+
 func TestAProgramThatTrustsEverybodyDoesNotStart(t *testing.T) {
-	if err := run(t.Context(), "127.0.0.1:0", "127.0.0.0/8", "0.0.0.0/0", nil); err == nil {
+	if err := run(t.Context(), "127.0.0.1:0", "127.0.0.0/8", "", "0.0.0.0/0", nil); err == nil {
 		t.Error("it started")
 	}
 }

@@ -15,13 +15,31 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"yett/practice/https"
 )
 
-func TestWhoTrustsTheRootIsGreeted(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "data")
+func TestWhoTrustsTheRootIsGreeted(t *testing.T) { greeted(t, https.Config{}, t.TempDir()) }
+
+// A root that the program made before is at once a certificate in files: it signs itself.
+func TestACertificateFromFilesIsServed(t *testing.T) {
+	dir := t.TempDir()
+	greeted(t, https.Config{}, dir)
+	c := https.Config{Cert: filepath.Join(dir, "data", "ca.pem"), Key: filepath.Join(dir, "data", "ca.key")}
+	greeted(t, c, dir)
+	c.Key = c.Cert
+	if err := run(t.Context(), "127.0.0.1:0", filepath.Join(dir, "data"), c, nil); err == nil || !strings.Contains(err.Error(), "ca.pem and ") {
+		t.Errorf("a certificate without its key: got %v", err)
+	}
+}
+
+// greeted asks a program with c once. A certificate in c is asked for under a name that the program's own has not.
+func greeted(t *testing.T, c https.Config, dir string) {
+	t.Helper()
+	path := filepath.Join(dir, "data")
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
-	go func() { ended <- run(ctx, "127.0.0.1:0", path, ready) }()
+	go func() { ended <- run(ctx, "127.0.0.1:0", path, c, ready) }()
 	var url string
 	select {
 	case addr := <-ready:
@@ -47,6 +65,14 @@ func TestWhoTrustsTheRootIsGreeted(t *testing.T) {
 	if err != nil || string(body) != "hello over TLS 1.3\n" || res.ProtoMajor != 2 || res.Header.Get("Strict-Transport-Security") == "" {
 		t.Errorf("got %q over %s, %v, %v", body, res.Proto, res.Header, err)
 	}
+	nc, err := tls.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(url, "https://"), "/"), &tls.Config{InsecureSkipVerify: true, ServerName: "other.example.org"}) // #nosec G402 -- it is looked at, nothing is sent
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := nc.ConnectionState().PeerCertificates[0].IsCA; got != (c.Cert != "") {
+		t.Errorf("the certificate from the files was served: %v", got)
+	}
+	_ = nc.Close() // nothing was said
 	if _, err := (&http.Client{Transport: &http.Transport{}}).Get(url); err == nil {
 		t.Error("a client that does not trust the root was served")
 	}
