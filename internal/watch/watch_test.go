@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,15 +26,15 @@ func TestChangesAreToldOnceTheyRest(t *testing.T) {
 	write(key, "one")
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
-		calls := 0
+		var calls atomic.Int64
 		s := Files(cert, key, filepath.Join(dir, "absent"))
 		write(cert, "changed before Run") // after it was looked at
 		done := make(chan struct{})
-		go func() { defer close(done); s.Run(ctx, func() { calls++ }) }()
+		go func() { defer close(done); s.Run(ctx, func() { calls.Add(1) }) }()
 		for _, tt := range []struct {
 			name string
 			do   func()
-			want int
+			want int64
 		}{
 			{"a change before Run is told", func() {}, 1},
 			{"nothing changes", func() {}, 1},
@@ -53,8 +54,8 @@ func TestChangesAreToldOnceTheyRest(t *testing.T) {
 			tt.do()
 			time.Sleep(4 * Every)
 			synctest.Wait()
-			if calls != tt.want {
-				t.Errorf("%s: called %d times, want %d", tt.name, calls, tt.want)
+			if got := calls.Load(); got != tt.want {
+				t.Errorf("%s: called %d times, want %d", tt.name, got, tt.want)
 			}
 		}
 		stop()
