@@ -280,6 +280,9 @@ func (gen *generation) buildAPI(c *config.API, a *api.API, env practice.Env, tra
 		}
 		chain := &exchange.Chain{Operation: op, Upstream: up, Header: headers(l), Allow: allow | op.Needs()}
 		chain.Request = links(l, requestOrder, func(p *practice.Part) exchange.Step { return p.Request })
+		if op.WebSocket && l["cors"].setting.Off != "" {
+			chain.Request = append([]exchange.Link{{Practice: "route", Step: ownSocket}}, chain.Request...)
+		}
 		chain.Response = links(l, responseOrder, func(p *practice.Part) exchange.Step { return p.Response })
 		gen.chains[op] = chain
 		gen.preflights[op] = preflight(op, l, chain)

@@ -180,6 +180,19 @@ func TestAnEventIsOutBeforeTheNextIsIn(t *testing.T) {
 }
 
 func TestAWebSocketOpensOnlyWhereItIsDeclared(t *testing.T) {
+	for _, tt := range []struct {
+		name, api string
+		listed    int // status for a page of the listed origin
+	}{
+		{"no origin is listed", "", 403},
+		{"one is listed", "    cors: { origins: [\"https://shop.example.org\"] }\n", 101},
+		{"cors is off", "    cors: { off: \"a test\" }\n", 403},
+	} {
+		t.Run(tt.name, func(t *testing.T) { webSockets(t, tt.api, tt.listed) })
+	}
+}
+
+func webSockets(t *testing.T, api string, listed int) {
 	g := before(t, func(w http.ResponseWriter, r *http.Request) {
 		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // the gateway looks at Origin
 		if err != nil {
@@ -195,7 +208,7 @@ func TestAWebSocketOpensOnlyWhereItIsDeclared(t *testing.T) {
 				return
 			}
 		}
-	}, "")
+	}, api)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: g.roots, MinVersion: tls.VersionTLS12}}}
 	t.Cleanup(client.CloseIdleConnections)
 	for _, tt := range []struct {
@@ -205,6 +218,7 @@ func TestAWebSocketOpensOnlyWhereItIsDeclared(t *testing.T) {
 		{"where it is declared", "/socket", "", 101},
 		{"from a page of this host", "/socket", "https://" + g.Addr().String(), 101},
 		{"from another page", "/socket", "https://evil.example.org", 403},
+		{"from a page of the listed origin", "/socket", "https://shop.example.org", listed},
 		{"from a page that hides where it is from", "/socket", "null", 403},
 		{"where it is not declared", "/open/x", "", 502},
 		{"where nothing is declared", "/nothing", "", 404},

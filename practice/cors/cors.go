@@ -131,11 +131,17 @@ func (p *Policy) stranger(x *exchange.Exchange) {
 }
 
 // Check refuses a change that another site's page makes with what the browser adds by itself. Without cookies, stored
-// passwords or client certificates a page can do no more than its author could do from anywhere, so it passes.
+// passwords or client certificates a page can do no more than its author could do from anywhere, so it passes. It also
+// refuses a WebSocket of an origin that is neither listed nor the API's own: browsers ask no leave for one, and hand its
+// answers to the page whatever they say (RFC 6455 section 10.2).
 func (p *Policy) Check(x *exchange.Exchange) error {
 	listed := p.listed(x)
-	if origin := x.Request.Header.Get("Origin"); origin != "" && listed == "" && !p.sameOrigin(x, origin) {
+	if origin, ok := x.Request.Header.Lookup("Origin"); ok && listed == "" && !p.sameOrigin(x, origin) {
 		p.stranger(x)
+		if x.Operation != nil && x.Operation.WebSocket && x.Request.Upgrade == "websocket" {
+			return &problem.Error{Status: http.StatusForbidden, Code: "origin_refused",
+				Detail: "Pages of this origin may not open a WebSocket here."}
+		}
 	}
 	switch x.Request.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:

@@ -52,7 +52,7 @@ paths:
 `
 
 // The limit of few is what must not forget; the load itself is not limited.
-const operations = "    operations: { few: { ratelimit: { requests: 1000, per: 24h } } }\n"
+const operations = "    operations: { few: { ratelimit: { requests: 10, per: 24h } } }\n"
 
 const settings = `
 ratelimit: { requests: 1000000, per: 1s, address: { requests: 100000000, per: 1s } }

@@ -30,9 +30,10 @@ type Gate struct {
 	TLS   *tls.Config   // trusts Roots
 	Ready time.Duration // how long the start took
 
-	cmd    *exec.Cmd
-	binary string
-	dir    string
+	cmd         *exec.Cmd
+	binary      string
+	dir         string
+	description string // to be removed; "" if there is none
 }
 
 // startWithin bounds the start.
@@ -63,7 +64,11 @@ func StartDescribed(ctx context.Context, binary, description, upstream string) (
 	if err == nil {
 		g, err = Start(ctx, binary, f.Name(), upstream)
 	}
-	return g, errors.Join(err, os.Remove(f.Name()))
+	if g == nil {
+		return nil, errors.Join(err, os.Remove(f.Name()))
+	}
+	g.description = f.Name() // it is looked at as long as the gate serves
+	return g, err
 }
 
 func (g *Gate) start(ctx context.Context, binary, description, upstream string) error {
@@ -140,7 +145,11 @@ func (g *Gate) Stop() error {
 		_ = g.cmd.Wait() // how it ends is not judged
 		late.Stop()
 	}
-	return os.RemoveAll(g.dir)
+	err := os.RemoveAll(g.dir)
+	if g.description != "" {
+		err = errors.Join(err, os.Remove(g.description))
+	}
+	return err
 }
 
 func free() (string, error) {
