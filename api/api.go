@@ -46,6 +46,14 @@ type API struct {
 	set *source.Set
 }
 
+// Host is a host that the API answers for; "" where it answers for every one.
+func (a *API) Host() string {
+	if len(a.Hosts) == 0 {
+		return ""
+	}
+	return a.Hosts[0]
+}
+
 // Files returns every file that the description was read from.
 func (a *API) Files() []*source.File {
 	if a.set == nil {

@@ -5,6 +5,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -75,7 +76,7 @@ func (g *Gateway) newTarget() (*target, error) {
 	}
 	return &target{g: g, client: &http.Client{
 		Timeout:       10 * time.Second,
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS12}},
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }
@@ -99,7 +100,8 @@ func (t *target) Do(ctx context.Context, p practice.Probe) (*practice.Result, er
 	for _, h := range p.Header {
 		req.Header.Add(h[0], h[1])
 	}
-	req.Host = "localhost"
+	// An address is never sent as a name: so any host may be called, and the local certificate is shown.
+	req.Host = cmp.Or(p.Host, "localhost")
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails: crypto/rand ends the program first
 	trace := hex.EncodeToString(id[:])

@@ -57,6 +57,7 @@ type Target interface {
 // A Probe is a request of a check.
 type Probe struct {
 	Method, Path string // Path includes the query
+	Host         string // that is called; "": localhost
 	Header       [][2]string
 	Body         []byte
 	// InClear sends it without TLS to the TLS port.

@@ -57,8 +57,9 @@ func (c call) with(key string) practice.Probe {
 	return p
 }
 
-// guarded finds an operation that a key in a header opens. Only GET: with a good key the probe reaches the upstream.
-func guarded(t practice.Target) (call, bool) {
+// guarded finds an operation that a key in a header opens. Only GET: with a good key the probe reaches the upstream. What
+// is closed for everybody is passed over.
+func guarded(ctx context.Context, t practice.Target) (call, bool) {
 	for _, a := range t.APIs() {
 		for _, op := range a.Operations {
 			if op.Method != http.MethodGet {
@@ -67,9 +68,9 @@ func guarded(t practice.Target) (call, bool) {
 			for _, r := range op.Security {
 				if len(r) == 1 && r[0].Scheme.Kind == api.APIKey && r[0].Scheme.In == "header" {
 					c := call{header: r[0].Scheme.Param, scopes: r[0].Scopes}
-					c.probe = practice.Probe{Method: op.Method, Path: a.BasePath + filled(op.Path)}
-					if len(a.Hosts) > 0 {
-						c.probe.Header = [][2]string{{"Host", a.Hosts[0]}}
+					c.probe = practice.Probe{Method: op.Method, Host: a.Host(), Path: a.BasePath + filled(op.Path)}
+					if res, err := t.Do(ctx, c.probe); err == nil && !res.Reached && res.Status == http.StatusNotFound {
+						continue
 					}
 					return c, true
 				}
@@ -96,7 +97,7 @@ func filled(template string) string {
 const nothingGuarded = "no GET operation asks for an API key in a header"
 
 func checkUnknown(ctx context.Context, t practice.Target) practice.Finding {
-	c, ok := guarded(t)
+	c, ok := guarded(ctx, t)
 	if !ok {
 		return practice.None(nothingGuarded)
 	}
@@ -109,7 +110,7 @@ func checkUnknown(ctx context.Context, t practice.Target) practice.Finding {
 }
 
 func (k *Keys) checkRevoked(ctx context.Context, t practice.Target) practice.Finding {
-	c, ok := guarded(t)
+	c, ok := guarded(ctx, t)
 	if !ok {
 		return practice.None(nothingGuarded)
 	}

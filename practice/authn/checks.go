@@ -40,7 +40,7 @@ func anonymous(ctx context.Context, t practice.Target) practice.Finding {
 				break
 			}
 			path := a.BasePath + template.ReplaceAllString(op.Path, "1")
-			res, err := t.Do(ctx, practice.Probe{Method: op.Method, Path: path})
+			res, err := t.Do(ctx, practice.Probe{Method: op.Method, Host: a.Host(), Path: path})
 			if err != nil {
 				return practice.CouldNotTell(err)
 			}

@@ -13,6 +13,7 @@ import (
 	"yett/api"
 	"yett/exchange"
 	"yett/practice"
+	"yett/problem"
 )
 
 // A target is an office as the practice's checks see it.
@@ -50,6 +51,9 @@ func TestChecksTellAnEffectiveGateFromAnOpenOne(t *testing.T) {
 		}
 		return g.Check(x)
 	}
+	closed := func(*exchange.Exchange) error {
+		return &problem.Error{Status: http.StatusNotFound, Code: "operation_disabled", Detail: "There is nothing here."}
+	}
 	public := *a
 	public.Operations = a.Operations[7:8]
 	for _, tt := range []struct {
@@ -60,6 +64,7 @@ func TestChecksTellAnEffectiveGateFromAnOpenOne(t *testing.T) {
 	}{
 		{"nobody passes", a, g.Check, practice.Effective},
 		{"nobody passes at one of the operations", a, careless, practice.Ineffective},
+		{"everything is closed", a, closed, practice.NotApplicable},
 		{"everything is public", &public, g.Check, practice.NotApplicable},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -36,7 +36,7 @@ const strangeOrigin = "https://yett-probe.invalid"
 
 // ask sends a preflight, which needs no credential.
 func ask(ctx context.Context, t practice.Target, op *api.Operation, origin, method string) (*practice.Result, error) {
-	return t.Do(ctx, practice.Probe{Method: http.MethodOptions, Path: op.API.BasePath + strings.ReplaceAll(shape(op.Path), "{}", "1"),
+	return t.Do(ctx, practice.Probe{Method: http.MethodOptions, Host: op.API.Host(), Path: op.API.BasePath + strings.ReplaceAll(shape(op.Path), "{}", "1"),
 		Header: [][2]string{{"Origin", origin}, {"Access-Control-Request-Method", method}}})
 }
 

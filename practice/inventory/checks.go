@@ -54,11 +54,7 @@ var template = regexp.MustCompile(`\{[^}]*\}`)
 
 // ask is a probe of an operation, without a credential.
 func ask(method string, op *api.Operation) practice.Probe {
-	p := practice.Probe{Method: method, Path: op.API.BasePath + template.ReplaceAllString(op.Path, "1")}
-	if len(op.API.Hosts) > 0 {
-		p.Header = [][2]string{{"Host", op.API.Hosts[0]}}
-	}
-	return p
+	return practice.Probe{Method: method, Host: op.API.Host(), Path: op.API.BasePath + template.ReplaceAllString(op.Path, "1")}
 }
 
 func checkUndeclared(ctx context.Context, t practice.Target) practice.Finding {

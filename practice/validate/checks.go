@@ -52,6 +52,7 @@ func probe(ctx context.Context, t practice.Target, malform func(*api.Operation, 
 				continue
 			}
 			p := malform(op, a.BasePath+template.ReplaceAllString(op.Path, "1"))
+			p.Host = a.Host()
 			name, key, err := credential(ctx, t, op)
 			if err != nil {
 				return practice.CouldNotTell(err)
@@ -65,6 +66,9 @@ func probe(ctx context.Context, t practice.Target, malform func(*api.Operation, 
 			res, err := t.Do(ctx, p)
 			if err != nil {
 				return practice.CouldNotTell(err)
+			}
+			if !res.Reached && res.Status == http.StatusNotFound {
+				continue // closed for everybody, see inventory
 			}
 			if res.Reached || res.Status != http.StatusBadRequest {
 				return practice.Finding{Verdict: practice.Ineffective, Summary: fmt.Sprintf("%s answered %d to a malformed probe", op.ID, res.Status),
