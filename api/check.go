@@ -25,8 +25,8 @@ type Scratch struct {
 	findings []ParamFinding
 }
 
-// CheckParams checks the parameters of one request and returns at most ten findings, none of which repeats a
-// value. query is the raw query, path what Router.Match found, header the values of a field by name, without
+// CheckParams checks the parameters of one request and returns at most ten findings, which tell the caller
+// no value. query is the raw query, path what Router.Match found, header the values of a field by name, without
 // regard to case. The findings are valid until sc is used again.
 //
 // Text is decoded strictly (broken escapes, NUL and what is not UTF-8 are findings) and turned into JSON by the
@@ -334,10 +334,13 @@ func (c *call) fits(p *Parameter, mark int) bool {
 }
 
 func (c *call) schema(p *Parameter, f schema.Finding) {
+	if p.Sensitive {
+		f.Value = ""
+	}
 	if len(c.sc.findings) < maxFindings {
 		c.sc.findings = append(c.sc.findings, ParamFinding{
 			Parameter: p.Name, In: p.In, Code: "schema", Detail: f.Detail, Pointer: f.Pointer,
-			Param: p, Where: nodeOr(f.Where, p.Where),
+			Param: p, Where: nodeOr(f.Where, p.Where), Value: f.Value,
 		})
 	}
 }

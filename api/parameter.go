@@ -34,7 +34,7 @@ type Param struct {
 	Raw         string // as in the canonical path, still escaped
 }
 
-// A ParamFinding is one thing wrong with one parameter. Nothing in it repeats a value.
+// A ParamFinding is one thing wrong with one parameter. Nothing in it but Value repeats a value.
 type ParamFinding struct {
 	Parameter string // name; "" where the query as a whole is meant, or an unknown name is not fit to print
 	In        string
@@ -45,6 +45,7 @@ type ParamFinding struct {
 	Pointer string       // where in an array or object; "" for the value itself
 	Param   *Parameter   // nil for unknown parameters and the query as a whole
 	Where   *source.Node // the rule, in the description; nil where Param is
+	Value   string       // as schema.Finding.Value
 }
 
 // Needs is what the described styles ask of the path: a matrix parameter begins with a semicolon. Whoever judges the

@@ -129,6 +129,7 @@ func (x *Exchange) push(chunk []byte, flush, last bool) error {
 		}
 		next, err := f.Filter(dst, out, flush || p.streams, last)
 		if err != nil {
+			x.keepHeld(err, out)
 			return err
 		}
 		out = next

@@ -226,6 +226,7 @@ func (x *Exchange) finish(s *Server, err error) {
 		x.eng.abort()
 		return
 	}
+	x.keepOriginal(err)
 	x.dropAnswer()
 	own := s.Header
 	if x.chain != nil {

@@ -31,6 +31,7 @@ var conformance = []struct {
 	{"an answer beyond the hold streams through its filter", false, testBeyondHold},
 	{"a filter that fails while all is held gives a clean answer", false, testReplaced},
 	{"a filter that fails later breaks the answer", false, testFilterAborts},
+	{"an answer that is replaced is kept for the operator", false, testOriginal},
 	{"a filter that resizes passes no declared length on", false, testResizes},
 	{"several filters follow one another", false, testTwoFilters},
 	{"a stream is not held", false, testStream},

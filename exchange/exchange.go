@@ -66,6 +66,7 @@ type Exchange struct {
 	note      string
 	deferred  []func()
 	outcome   *problem.Error
+	original  []byte // see Record
 	reached   bool
 	over      bool          // nothing panicked on the way
 	linger    time.Duration // tunnelLinger, less in tests

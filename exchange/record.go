@@ -72,6 +72,9 @@ type Record struct {
 	BytesOut  int64
 	Aborted   bool // the answer was cut off
 	Trace     string
+	// Original is the beginning of an answer of the upstream that a refusal stands in place of. It tells internals: it is
+	// kept sealed or not at all, like the Value of each of Findings.
+	Original []byte
 	// Seen is the concrete method and path of an undeclared call, for the lists of shadow endpoints; it is not logged.
 	Seen string
 }
@@ -109,7 +112,7 @@ func (x *Exchange) record() Record {
 		r.Client, r.Subject, r.Key = c.Client, c.Subject, c.Key
 	}
 	if p := x.outcome; p != nil {
-		r.Code, r.Findings = p.Code, p.Errors
+		r.Code, r.Findings, r.Original = p.Code, p.Errors, x.original
 		if p.Cause != nil {
 			r.Cause = p.Cause.Error()
 		}

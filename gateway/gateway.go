@@ -78,12 +78,13 @@ func New(ctx context.Context, file *config.File, o Options) (*Gateway, error) {
 	if len(file.APIs) == 0 {
 		return nil, errNoAPI
 	}
-	return open(ctx, file, o)
+	return open(ctx, file, nil, o)
 }
 
 // Offline opens a data directory without any API, for commands that find no gateway running: its AdminHandler serves
-// what needs none. The directory must exist.
-func Offline(ctx context.Context, data string) (*Gateway, error) {
+// what needs none. The directory must exist. keys, which may be nil, is the configuration that says where the
+// key-encryption key is; nothing else of it counts, so that a broken certificate keeps nobody from revoking a key.
+func Offline(ctx context.Context, data string, keys *config.File) (*Gateway, error) {
 	if _, err := os.Stat(data); err != nil {
 		return nil, err
 	}
@@ -93,10 +94,10 @@ func Offline(ctx context.Context, data string) (*Gateway, error) {
 		return nil, err
 	}
 	file.APIs, file.PublicURL = nil, "https://localhost" // and no port is taken
-	return open(ctx, file, Options{})
+	return open(ctx, file, keys, Options{})
 }
 
-func open(ctx context.Context, file *config.File, o Options) (_ *Gateway, err error) {
+func open(ctx context.Context, file, keys *config.File, o Options) (_ *Gateway, err error) {
 	g := &Gateway{first: file, options: o, log: o.Log, now: o.Now, keeper: new(practice.Keeper), transport: newTransport(), broken: make(chan error, 8)}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
@@ -118,6 +119,7 @@ func open(ctx context.Context, file *config.File, o Options) (_ *Gateway, err er
 	if err != nil {
 		return nil, err
 	}
+	gen.keys = keys
 	if g.dir, err = store.OpenDir(file.Data); err != nil {
 		return nil, err
 	}

@@ -25,12 +25,14 @@ import (
 	"yett/internal/source"
 	"yett/practice"
 	"yett/problem"
+	"yett/store"
 )
 
 // A generation is one configuration, built whole. It never changes; a new configuration is a new generation.
 type generation struct {
 	id          string // short, of the files it was read from
 	file        *config.File
+	keys        *config.File // of which only the block of the practice that seals counts; nil: file
 	apis        []*api.API
 	warnings    []api.Warning
 	router      *api.Router
@@ -44,6 +46,7 @@ type generation struct {
 	accept      []func(net.Conn) (net.Conn, error)
 	plainListen string
 	limits      practice.Limits
+	sealing     store.Sealing // of the practice that is built first
 	routes      []practice.Route
 	admin       http.Handler
 	checks      []practice.Check
@@ -71,7 +74,7 @@ func (gen *generation) build(env practice.Env, transport *http.Transport) (err e
 		}
 	}()
 	gen.closers = append(gen.closers, env.Shared.Close)
-	gate, err := gen.buildLevel(env, gen.file.Gateway)
+	gate, err := gen.buildLevel(env, gen.gateSetting)
 	if err != nil {
 		return err
 	}
@@ -91,6 +94,14 @@ func (gen *generation) build(env practice.Env, transport *http.Transport) (err e
 		return problem.From(fmt.Errorf("panic: %v", value))
 	}
 	return nil
+}
+
+// gateSetting returns the configuration of p at the gateway's level.
+func (gen *generation) gateSetting(p *practice.Practice) (*config.Setting, error) {
+	if gen.keys != nil && p.Name == sealing {
+		return gen.keys.Gateway(p)
+	}
+	return gen.file.Gateway(p)
 }
 
 // load begins a generation: it reads the descriptions and makes one router of them. It changes nothing.
@@ -162,7 +173,8 @@ func operationIDs(a *api.API) []string {
 // buildLevel builds every practice that is on at one place.
 func (gen *generation) buildLevel(env practice.Env, setting func(*practice.Practice) (*config.Setting, error)) (level, error) {
 	l := make(level)
-	for _, p := range Practices() {
+	for _, p := range buildOrder() {
+		env.Sealing = gen.sealing
 		s, err := setting(p)
 		if err != nil {
 			return nil, err
@@ -185,6 +197,9 @@ func (gen *generation) buildPart(p *practice.Practice, s *config.Setting, env pr
 	part, err := p.Build(s.Config, &env)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.Name, err)
+	}
+	if part.Sealing != nil {
+		gen.sealing = part.Sealing
 	}
 	if part.Close != nil {
 		gen.closers = append(gen.closers, part.Close)
@@ -319,7 +334,7 @@ func preflight(op *api.Operation, l level, chain *exchange.Chain) *exchange.Chai
 // buildOperation builds the practices that have a block of their own at op, and shares the others.
 func (gen *generation) buildOperation(c *config.API, op *api.Operation, env practice.Env, base level) (level, error) {
 	l := make(level, len(base))
-	env.Operation = op
+	env.Operation, env.Sealing = op, gen.sealing
 	for _, p := range Practices() {
 		s, err := gen.file.ForOperation(c, op.ID, p)
 		if err != nil {

@@ -4,16 +4,20 @@
 package gateway
 
 import (
+	"slices"
+
 	"yett/practice"
 	"yett/practice/activity"
 	"yett/practice/allowlist"
 	"yett/practice/apikey"
 	"yett/practice/authn"
 	"yett/practice/cors"
+	"yett/practice/encrypt"
 	"yett/practice/https"
 	"yett/practice/inventory"
 	"yett/practice/ratelimit"
 	"yett/practice/sanitize"
+	"yett/practice/token"
 	"yett/practice/validate"
 )
 
@@ -27,7 +31,9 @@ func Practices() []*practice.Practice {
 		ratelimit.Practice,
 		sanitize.Practice,
 		cors.Practice,
+		encrypt.Practice,
 		activity.Practice,
+		token.Practice,
 		allowlist.Practice,
 		inventory.Practice,
 	}
@@ -39,7 +45,21 @@ var (
 	edgeOrder       = []string{"activity", "https", "allowlist", "ratelimit"}
 	preflightOrder  = []string{"allowlist", "inventory"} // what judges a browser's question before it is answered
 	preflightAnswer = []string{"cors"}
-	requestOrder    = []string{"allowlist", "cors", "inventory", "apikey", "authn", "ratelimit", "validate"}
+	requestOrder    = []string{"allowlist", "cors", "inventory", "apikey", "token", "authn", "ratelimit", "validate"}
 	responseOrder   = []string{"cors", "sanitize"}
 	headerOrder     = []string{"https", "ratelimit", "sanitize", "cors"}
 )
+
+// sealing is the practice that seals what the others keep.
+const sealing = "encrypt"
+
+// buildOrder is the practices as they are built: sealing first.
+func buildOrder() []*practice.Practice {
+	all := Practices()
+	if i := slices.IndexFunc(all, func(p *practice.Practice) bool { return p.Name == sealing }); i > 0 {
+		first := all[i]
+		copy(all[1:i+1], all[:i])
+		all[0] = first
+	}
+	return all
+}

@@ -71,8 +71,8 @@ func (p *Practice) Validate(config any) error { return p.validate(config) }
 // Build makes the practice's part for one level.
 func (p *Practice) Build(config any, env *Env) (*Part, error) { return p.build(config, env) }
 
-// A Part is what a practice does at one level. A nil field takes no part there. TLS, Accept, PlainListen, Limits, Edge,
-// Routes, Observe and Checks count only at the gateway's level, Upstream only at an API's, Preflight, Request, Response
+// A Part is what a practice does at one level. A nil field takes no part there. TLS, Accept, PlainListen, Limits, Sealing,
+// Edge, Routes, Observe and Checks count only at the gateway's level, Upstream only at an API's, Preflight, Request, Response
 // and Header only at an API's or operation's; Header also at the gateway's, for answers to calls of no API. What is kept
 // for the process takes new settings in Run, never in Build: a generation may be refused after it was built.
 type Part struct {
@@ -80,6 +80,7 @@ type Part struct {
 	Accept      func(net.Conn) (net.Conn, error) // each connection, before its first byte is read; may replace it
 	PlainListen string                           // one more address, for calls in clear
 	Limits      Limits                           // of connections
+	Sealing     store.Sealing                    // seals what the other practices keep; the one that has it is built first
 	Upstream    func() *tls.Config               // for calls to the API's service; asked for each connection
 	Edge        exchange.Step                    // before the operation is known
 	Preflight   exchange.Step                    // a browser asks whether it may call the operation; before credentials
@@ -119,6 +120,7 @@ type Env struct {
 	Now       func() time.Time // the only clock
 	Store     *store.DB
 	Counters  store.Counters
+	Sealing   store.Sealing // of secrets at rest; nil only where encrypt itself is built
 	Data      *store.Dir
 	PublicURL string         // never the Host header of a request
 	Upstream  string         // address of the API's service; "" at the gateway's level
@@ -128,6 +130,36 @@ type Env struct {
 	Alerts    *alert.Board   // what an operator should know now
 	Keeper    *Keeper        // of the process: Keep
 	Shared    *Keeper        // of the generation: Share
+}
+
+// Sealer returns the sealer of a class of secrets, whose values lie where kept says.
+func (e *Env) Sealer(class string, kept ...store.Kept) (store.Sealer, error) {
+	if e.Sealing == nil {
+		return nil, fmt.Errorf("nothing seals %s", class)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), sealingTime)
+	defer cancel()
+	return e.Sealing.Class(ctx, class, kept...)
+}
+
+// sealingTime bounds how long a start waits for the keys of a class.
+const sealingTime = 30 * time.Second
+
+// Files returns the data directory with the files of a class of secrets, sealed. Files in clear from before there was
+// sealing are sealed in place when they are read.
+func (e *Env) Files(class string, names ...string) (store.Files, error) {
+	if e.Data == nil {
+		return nil, fmt.Errorf("no data directory for %s", class)
+	}
+	kept := make([]store.Kept, len(names))
+	for i, name := range names {
+		kept[i] = store.Kept{File: name}
+	}
+	s, err := e.Sealer(class, kept...)
+	if err != nil {
+		return nil, err
+	}
+	return e.Data.Sealed(s), nil
 }
 
 // Keep returns what the practice keeps under name for as long as the process lives: counters, caches, open records. It

@@ -31,6 +31,8 @@ type Error struct {
 	Errors []Item // what was found, at most MaxItems
 	Header []Field
 	Cause  error // for the operator
+	// Replaces says that this stands in place of the upstream's own answer, whose beginning is kept for the operator.
+	Replaces bool
 }
 
 // A Field is a header field of the refusal, for instance WWW-Authenticate or Retry-After.
@@ -44,6 +46,7 @@ type Item struct {
 	Detail    string
 	Where     string // record only: file and line of the rule, "shop.openapi.yaml:214"
 	Rule      string // record only: the keyword or rule
+	Value     string // record only, and sealed there: the beginning of what does not fit, never of anything sensitive
 }
 
 // Error returns the text for the record. Never show it to a caller.

@@ -161,14 +161,21 @@ func (d *Dir) WriteFile(name string, data []byte) error {
 // refuses a file that others can read and one of another length: a new secret would make everything that
 // depends on the old one unreadable, so yett never replaces it by itself. n is 16 to 1024.
 func (d *Dir) ReadOrCreateSecret(name string, n int) ([]byte, error) {
+	return readOrCreate(d, name, n)
+}
+
+// creating keeps two of a process from making the same secret.
+var creating sync.Mutex
+
+func readOrCreate(files Files, name string, n int) ([]byte, error) {
 	if n < 16 || n > 1024 {
 		return nil, fmt.Errorf("store: a secret of %d bytes (16 to 1024)", n)
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	secret, err := d.ReadFile(name)
+	creating.Lock()
+	defer creating.Unlock()
+	secret, err := files.ReadFile(name)
 	if err == nil && len(secret) != n {
-		return nil, fmt.Errorf("%s holds %d bytes, not %d: it was cut or replaced (restore it from a backup)", d.Path(name), len(secret), n)
+		return nil, fmt.Errorf("%s holds %d bytes, not %d: it was cut or replaced (restore it from a backup)", files.Path(name), len(secret), n)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return secret, err
@@ -177,10 +184,25 @@ func (d *Dir) ReadOrCreateSecret(name string, n int) ([]byte, error) {
 	if _, err := rand.Read(secret); err != nil {
 		return nil, err
 	}
-	if err := d.write(name, secret); err != nil {
+	if err := files.WriteFile(name, secret); err != nil {
 		return nil, err
 	}
 	return secret, nil
+}
+
+// replace puts what f makes of a file's content in its place, unless f returns nil.
+func (d *Dir) replace(name string, f func([]byte) ([]byte, error)) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	old, err := d.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	data, err := f(old)
+	if data == nil || err != nil {
+		return err
+	}
+	return d.write(name, data)
 }
 
 func (d *Dir) write(name string, data []byte) error {
@@ -211,4 +233,17 @@ func checkName(name string) error {
 		return fmt.Errorf("store: %q cannot name a file in the data directory", name)
 	}
 	return nil
+}
+
+// Remove removes a private file. It is no error if there is none.
+func (d *Dir) Remove(name string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return syncDir(d.root)
 }

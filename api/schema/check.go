@@ -52,6 +52,9 @@ type Finding struct {
 	Detail    string
 	Where     *source.Node // the rule in the description
 	Sensitive bool         // the value is write-only or a password
+	// Value is the beginning of the JSON of a single value, at most 64 bytes; "" for objects, arrays, what is sensitive or
+	// not declared. It is for the sealed part of a record, never for the caller.
+	Value string
 }
 
 const (
@@ -157,9 +160,23 @@ func (k *checker) report(pointer string, n jsonstream.Node, keyword, detail stri
 			return
 		}
 	}
-	k.found = append(k.found, Finding{
-		Pointer: pointer, Keyword: keyword, Detail: detail, Where: where, Sensitive: k.sensitive(n),
-	})
+	f := Finding{Pointer: pointer, Keyword: keyword, Detail: detail, Where: where, Sensitive: k.sensitive(n)}
+	if !f.Sensitive && keyword != "undeclared" && keyword != "false" {
+		f.Value = k.value(n)
+	}
+	k.found = append(k.found, f)
+}
+
+// maxValue is how much of a value a finding keeps.
+const maxValue = 64
+
+func (k *checker) value(n jsonstream.Node) string {
+	switch k.doc.Kind(n) {
+	case jsonstream.Object, jsonstream.Array:
+		return ""
+	}
+	raw := k.doc.Raw(n)
+	return string(raw[:min(len(raw), maxValue)])
 }
 
 func (k *checker) pointer(n jsonstream.Node) string {

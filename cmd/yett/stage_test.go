@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"yett/examples/shop"
+	"yett/jose"
 )
 
 // words are what a session may say beside the words of testscript itself:
@@ -39,12 +40,15 @@ import (
 //	hangup [NAME]           SIGHUP
 //	metric NAME VALUE       wait until /metrics of $ADMIN has this line
 //	edit FILE OLD NEW       replace the first OLD in FILE by NEW, in which \n is a new line
+//	issuer FILE             an issuer of tokens; its keys are written to FILE
+//	token NAME [CLAIM=…]    set $NAME to a token of the issuer; see issuer_test.go
 //	exits CODE COMMAND      like exec, with the exact exit code
 //	pick NAME FILE REGEXP   set $NAME to the group of REGEXP in FILE, stdout or stderr
 var words = map[string]func(*testscript.TestScript, bool, []string){
 	"shop": on((*stage).shop), "hold": on((*stage).hold), "held": on((*stage).held), "release": on((*stage).release),
 	"seen": on((*stage).sawSoMany), "gate": on((*stage).gate), "quit": on((*stage).quit), "signal": on((*stage).signal),
 	"ended": on((*stage).ended), "http": on((*stage).http), "answered": on((*stage).answered), "exits": exits, "pick": pick,
+	"issuer": on((*stage).issuer), "token": on((*stage).token),
 	"hangup": on((*stage).hangup), "metric": on((*stage).metric), "edit": edit,
 }
 
@@ -52,9 +56,10 @@ type stageKey struct{}
 
 // A stage is what belongs to one session.
 type stage struct {
-	env   []string
-	gates map[string]*exec.Cmd
-	later chan error // of the http in the background
+	env    []string
+	gates  map[string]*exec.Cmd
+	later  chan error       // of the http in the background
+	signer *jose.PrivateKey // of the issuer
 
 	mu      sync.Mutex
 	seen    int

@@ -5,6 +5,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -100,7 +101,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(cmd.CommandPath()+" --help", "%s", err)
 	})
-	root.AddCommand(a.runCommand(), a.initCommand(), a.checkCommand(), a.keyCommand(), a.explainCommand(), a.reloadCommand(), a.inventoryCommand(),
+	root.AddCommand(a.runCommand(), a.initCommand(), a.checkCommand(), a.keyCommand(), a.encryptCommand(), a.tokenCommand(), a.explainCommand(), a.reloadCommand(), a.inventoryCommand(),
 		a.statusCommand(), a.demoCommand(), a.versionCommand(), a.exitHelp())
 	strict(root)
 	return root
@@ -117,31 +118,28 @@ func (a *app) rootArgs(cmd *cobra.Command, args []string) error {
 	return nearest(cmd, args[0])
 }
 
-// dataDir is the data directory that --data or the configuration names.
-func (a *app) dataDir() (string, error) {
-	if a.data != "" {
-		return a.data, nil
+// dataDir is the data directory that --data or the configuration names, and the configuration if one is named.
+func (a *app) dataDir() (string, *config.File, error) {
+	if a.file == "" {
+		return cmp.Or(a.data, "yett-data"), nil, nil
 	}
-	if a.file != "" {
-		f, err := config.Load(a.file, gateway.Practices())
-		if err != nil {
-			return "", err
-		}
-		return f.Data, nil
+	f, err := config.Load(a.file, gateway.Practices())
+	if err != nil {
+		return "", nil, err
 	}
-	return "yett-data", nil
+	return cmp.Or(a.data, f.Data), f, nil
 }
 
 // withAdmin calls f with the admin API: that of the running gateway, or of the store itself where none runs.
 func (a *app) withAdmin(ctx context.Context, f func(*admin.Client) error) (err error) {
-	dir, err := a.dataDir()
+	dir, file, err := a.dataDir()
 	if err != nil {
 		return err
 	}
 	if _, serr := os.Stat(dir); serr != nil {
 		return usage("start one: yett OPENAPI UPSTREAM, or name its directory: --data DIR", "there is no gateway's data in %s", dir)
 	}
-	g, err := gateway.Offline(ctx, dir)
+	g, err := gateway.Offline(ctx, dir, file)
 	if _, locked := errors.AsType[*store.LockedError](err); locked {
 		return f(admin.Socket(filepath.Join(dir, gateway.SocketName)))
 	}

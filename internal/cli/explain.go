@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -61,7 +62,9 @@ type record struct {
 		Detail    string `json:"detail"`
 		Where     string `json:"where,omitempty"`
 		Rule      string `json:"rule,omitempty"`
+		Value     string `json:"value,omitempty"`
 	} `json:"findings,omitempty"`
+	Original  string `json:"original,omitempty"`
 	Decisions []struct {
 		Practice string  `json:"practice"`
 		Decision string  `json:"decision"`
@@ -120,7 +123,26 @@ func (a *app) explainID(cmd *cobra.Command, c *admin.Client, id string) error {
 	if !r.Reached {
 		a.out.Println("  not reached: " + strings.Join(notReached(cmd, c, r), ", "))
 	}
+	if r.Original != "" {
+		a.out.Printf("\nThe service's own answer, which the caller never saw, began:\n\n")
+		for line := range strings.SplitSeq(strings.TrimSpace(r.Original), "\n") {
+			a.out.Println("  " + harmless(line))
+		}
+	}
 	return nil
+}
+
+// harmless is text that a caller or a service wrote, without what a terminal would obey.
+func harmless(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return ' '
+		}
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 // symbol marks what was not simply passed.
@@ -140,6 +162,9 @@ func (a *app) found(r record) {
 		if i > 0 {
 			a.out.Printf("  Also       %s %s\n", place(f.Pointer, f.Parameter, f.In), f.Detail)
 			continue
+		}
+		if f.Value != "" {
+			a.out.Printf("  Value      %s\n", harmless(f.Value))
 		}
 		if f.Rule != "" {
 			a.out.Printf("  Rule       %s\n", f.Rule)

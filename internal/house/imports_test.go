@@ -21,6 +21,7 @@ type arrow struct{ From, To, Because string }
 
 // arrows are all imports allowed within the house. A pattern is as path.Match takes it, with /... for itself and all below.
 var arrows = []arrow{
+	{"cmd/yett", "jose", "sessions have an issuer of tokens"},
 	{"cmd/yett", "internal/cli", "main is signals and the exit code; the rest is the command line's"},
 	{"internal/cli", "gateway", "a command builds, starts or asks a gateway"},
 	{"internal/cli", "alert", "yett status shows what holds"},
@@ -76,6 +77,10 @@ var arrows = []arrow{
 	{"practice/*", "api/schema", "the compiled schemas of the description"},
 	{"practice/*", "jsonstream", "a body is read once, as an index"},
 	{"practice/*", "store", "the contract of the stores, never one of them"},
+	{"practice/*", "jose", "tokens are read and written in one place"},
+	{"jose", "jsonstream", "headers, keys and claims are strict JSON"},
+	{"examples/embed/*", "jose", "a program that makes its own tokens"},
+	{"internal/demo", "jose", "tokens of the demonstration"},
 	{"exchange", "api", "an exchange knows its operation"},
 	{"exchange", "identity", "an exchange knows its caller"},
 	{"exchange", "problem", "a step refuses with a problem"},

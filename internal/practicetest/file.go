@@ -24,6 +24,7 @@ type File struct {
 	Clear  bool     // sent without TLS
 	Tells  string   // what the upstream's answer gives away: the request reaches it, and only without the practice does a client read this
 	Record bool     // the request may pass, but with the practice there is a record of it
+	Cert   string   // the client's certificate in the handshake: own, strange, or "" for none
 	text   []byte   // as sent, with placeholders
 }
 
@@ -40,6 +41,7 @@ var directive = regexp.MustCompile(`^([a-z]+): *(.+)$`)
 //	# in: clear                   without TLS
 //	# tells: TEXT                 it reaches the upstream, whose answer holds TEXT unless the practice is on
 //	# recorded: yes               it may pass, and the practice's work is the record of it
+//	# certificate: own            the client shows the certificate that tokens are bound to; strange is another one
 //
 // Any other single word before a colon is refused, so that a misspelt directive is not taken for a comment.
 func ParseFile(name string, data []byte) (*File, error) {
@@ -103,6 +105,11 @@ func (f *File) comment(line string) error {
 		f.Tells = value
 	case "recorded":
 		f.Record = value == "yes"
+	case "certificate":
+		if value != "own" && value != "strange" {
+			return fmt.Errorf("certificate: %q is neither own nor strange", value)
+		}
+		f.Cert = value
 	default:
 		return fmt.Errorf("%s: there is no such directive", m[1])
 	}
@@ -130,15 +137,42 @@ func wireForm(data []byte) ([]byte, error) {
 	return append(append(out, "\r\n\r\n"...), body...), nil
 }
 
-var placeholder = regexp.MustCompile(`\{(key|revoked|expired|host)\}`)
+var (
+	placeholder = regexp.MustCompile(`\{(key|revoked|expired|host)\}`)
+	tokenHolder = regexp.MustCompile(`\{token( [^{}]*)?\}`)
+	proofHolder = regexp.MustCompile(`\{proof( [^{}]*)?\}`)
+)
 
 // bytes fills in the placeholders. They stand in heads only, where they change no length.
-func (f *File) bytes(values map[string]string) []byte {
-	return placeholder.ReplaceAllFunc(f.text, func(m []byte) []byte { return []byte(values[string(m[1:len(m)-1])]) })
+func (f *File) bytes(values map[string]string, forge *Forge, scopes []string) ([]byte, error) {
+	raw := placeholder.ReplaceAllFunc(f.text, func(m []byte) []byte { return []byte(values[string(m[1:len(m)-1])]) })
+	var token string
+	var errs error
+	raw = tokenHolder.ReplaceAllFunc(raw, func(m []byte) []byte {
+		var err error
+		token, err = forge.token(string(m[len("{token"):len(m)-1]), scopes)
+		errs = errors.Join(errs, err)
+		return []byte(token)
+	})
+	method, target := f.line()
+	path, _, _ := strings.Cut(target, "?")
+	raw = proofHolder.ReplaceAllFunc(raw, func(m []byte) []byte {
+		proof, err := forge.proof(string(m[len("{proof"):len(m)-1]), method, "https://"+values["host"]+path, token)
+		errs = errors.Join(errs, err)
+		return []byte(proof)
+	})
+	return raw, errs
 }
 
 // method is the request's own, for reading the answer to it.
 func (f *File) method() string {
-	m, _, _ := bytes.Cut(f.text, []byte(" "))
-	return string(m)
+	m, _ := f.line()
+	return m
+}
+
+// line is the method and the target of the request.
+func (f *File) line() (method, target string) {
+	method, rest, _ := strings.Cut(string(f.text), " ")
+	target, _, _ = strings.Cut(rest, " ")
+	return method, target
 }

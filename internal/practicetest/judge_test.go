@@ -100,7 +100,11 @@ func TestAFileBecomesTheBytesOfARequest(t *testing.T) {
 				}
 				return
 			}
-			if got := string(f.bytes(map[string]string{"host": "h", "key": "k"})); got != tt.want {
+			got, err := f.bytes(map[string]string{"host": "h", "key": "k"}, nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(got); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})

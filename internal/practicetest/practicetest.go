@@ -39,9 +39,15 @@ var always = map[string]string{
 	"https": "a gateway without https serves nothing at all",
 }
 
+// AtRest are practices that take no part in requests, each with where their attacks are instead.
+var AtRest = map[string]string{
+	"encrypt": "its attacks are on the store and its key: the tests of the package, and conformance/cmd/secrets",
+}
+
 // halves are practices that refuse nobody by themselves, or are one decision in two parts: both are off together.
 var halves = map[string]string{
 	"apikey": "authn", // an unread key leaves an anonymous caller, whom authn refuses
+	"token":  "authn", // and so does an unread token
 }
 
 // A Suite is the attacks and the ordinary traffic of one practice.
@@ -200,14 +206,17 @@ func (a *answer) String() string {
 
 // fire sends f on one connection and reads the answers.
 func (s *Stand) fire(f *File) (a *answer, err error) {
-	conn, err := s.dial(f.Clear)
+	raw, err := f.bytes(s.values, s.forge, s.scopes())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Name, err)
+	}
+	conn, err := s.dial(f)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = conn.Close() }() // everything was read; the server may have closed it before us
 	before, _ := s.logs()
 	in := bufio.NewReader(conn)
-	raw := f.bytes(s.values)
 	for i := range f.Repeat {
 		reached := s.shop.reached.Load()
 		if _, err := conn.Write(raw); err != nil {

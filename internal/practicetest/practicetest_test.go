@@ -14,6 +14,9 @@ func TestAttacksAndOrdinaryTrafficOfEveryPractice(t *testing.T) {
 	up := OpenShop(t)
 	for _, p := range gateway.Practices() {
 		t.Run(p.Name, func(t *testing.T) {
+			if AtRest[p.Name] != "" {
+				return
+			}
 			s, err := Load(p.Name, filepath.Join("..", "..", "practice", p.Name, "testdata"))
 			if err != nil {
 				t.Fatal(err)

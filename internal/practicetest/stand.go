@@ -65,6 +65,7 @@ type Stand struct {
 	admin  *admin.Client
 	roots  *x509.CertPool
 	values map[string]string // of the placeholders
+	forge  *Forge
 	close  func() error
 
 	mu      sync.Mutex
@@ -99,11 +100,24 @@ func OpenStand(t testing.TB, up *Shop, settings map[string]any, off ...string) (
 	if err := os.WriteFile(filepath.Join(dir, "shop.openapi.yaml"), shop.Description(), 0o600); err != nil {
 		return nil, err
 	}
+	forge, err := newForge()
+	if err != nil {
+		return nil, err
+	}
+	keys, err := forge.keys()
+	if err != nil {
+		return nil, err
+	}
+	for name, content := range map[string][]byte{ForgedKeys: keys, ForgedCA: forge.ca} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			return nil, err
+		}
+	}
 	file, err := config.Parse(filepath.Join(dir, "yett.yaml"), text, gateway.Practices())
 	if err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, text)
 	}
-	s := &Stand{shop: up, records: make(map[string]exchange.Record), close: func() error { return nil }}
+	s := &Stand{shop: up, forge: forge, records: make(map[string]exchange.Record), close: func() error { return nil }}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -214,7 +228,7 @@ func (s *Stand) record(id string) (exchange.Record, bool) {
 }
 
 // dial opens a connection over which HTTP/1.1 is spoken.
-func (s *Stand) dial(clear bool) (net.Conn, error) {
+func (s *Stand) dial(f *File) (net.Conn, error) {
 	nc, err := net.DialTimeout("tcp", s.g.Addr().String(), 5*time.Second)
 	if err != nil {
 		return nil, err
@@ -222,10 +236,11 @@ func (s *Stand) dial(clear bool) (net.Conn, error) {
 	if err := nc.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		return nil, errors.Join(err, nc.Close())
 	}
-	if clear {
+	if f.Clear {
 		return nc, nil
 	}
-	c := tls.Client(nc, &tls.Config{RootCAs: s.roots, ServerName: "localhost", NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12})
+	shown := map[string][]tls.Certificate{"own": {s.forge.own}, "strange": {s.forge.strange}}[f.Cert]
+	c := tls.Client(nc, &tls.Config{RootCAs: s.roots, ServerName: "localhost", NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12, Certificates: shown})
 	if err := c.Handshake(); err != nil {
 		return nil, errors.Join(err, nc.Close())
 	}

@@ -42,6 +42,9 @@ type Entry struct {
 	Aborted    bool       `json:"aborted,omitempty"`
 	Proto      string     `json:"proto,omitempty"`
 	Trace      string     `json:"trace,omitempty"`
+	// Sealed holds Original and the Value of findings; Log.Reveal opens it.
+	Sealed   []byte `json:"sealed,omitempty"`
+	Original string `json:"original,omitempty"` // beginning of the upstream's answer that was replaced
 }
 
 // A Principal is who called.
@@ -68,4 +71,5 @@ type Finding struct {
 	Detail    string `json:"detail"`
 	Where     string `json:"where,omitempty"`
 	Rule      string `json:"rule,omitempty"`
+	Value     string `json:"value,omitempty"` // beginning of what did not fit, once Reveal has opened it
 }

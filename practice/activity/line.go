@@ -4,6 +4,7 @@
 package activity
 
 import (
+	"encoding/base64"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -15,8 +16,8 @@ import (
 const maxText = 512
 
 // appendRecord appends r as one line of JSON, the form of an Entry. It is the allowlist: what is not written here is in
-// no log. Every text is bounded, and nothing in it disturbs a terminal or a reader of lines.
-func appendRecord(dst []byte, seq uint64, r *exchange.Record) []byte {
+// no log. Every text is bounded, and nothing in it disturbs a terminal or a reader of lines. sealed is what seal made.
+func appendRecord(dst []byte, seq uint64, r *exchange.Record, sealed []byte) []byte {
 	dst = append(append(append(dst, `{"id":"`...), r.ID...), `","seq":`...)
 	dst = strconv.AppendUint(dst, seq, 10)
 	dst = append(appendTime(append(dst, `,"time":"`...), r.Time), `","kind":"exchange"`...)
@@ -55,6 +56,9 @@ func appendRecord(dst []byte, seq uint64, r *exchange.Record) []byte {
 	}
 	dst = appendText(dst, "proto", r.Proto)
 	dst = appendText(dst, "trace", r.Trace)
+	if len(sealed) > 0 {
+		dst = append(base64.StdEncoding.AppendEncode(append(dst, `,"sealed":"`...), sealed), '"')
+	}
 	return append(dst, '}', '\n')
 }
 

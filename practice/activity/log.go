@@ -26,6 +26,7 @@ import (
 
 	"yett/exchange"
 	"yett/problem"
+	"yett/store"
 )
 
 // Options shape a Log; the zero value works.
@@ -36,6 +37,9 @@ type Options struct {
 	Retention time.Duration    // older files are removed; default 90 days
 	FileSize  int64            // bytes after which a new file begins; default 256 MiB
 	Queue     int              // records that may wait for the disk; default 8192
+	// Sealer keeps what a record holds for the operator's eyes alone: the beginning of an answer that was replaced, and a
+	// value that did not fit. Nil: it is not kept.
+	Sealer store.Sealer
 }
 
 // A Log is the records in one directory. It is safe for concurrent use by one process.
@@ -207,6 +211,7 @@ func (l *Log) drain() {
 
 // write puts a record into the buffer. A full buffer goes to the file at once, the rest every second.
 func (l *Log) write(r *exchange.Record) {
+	sealed := l.seal(r)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gap()
@@ -216,7 +221,7 @@ func (l *Log) write(r *exchange.Record) {
 	}
 	l.seq++
 	l.wrote = true
-	l.buf = appendRecord(l.buf, l.seq, r)
+	l.buf = appendRecord(l.buf, l.seq, r, sealed)
 	// While the disk takes nothing, only the tick tries.
 	if len(l.buf) >= flushAt && !l.stuck.Load() {
 		if err := l.flushLocked(); err != nil {

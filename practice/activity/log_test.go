@@ -98,7 +98,7 @@ func TestARecordIsWrittenWholeAndReadBack(t *testing.T) {
 		Decisions: []Decision{{Practice: "validate", Decision: "refused", Reason: "body_invalid", Note: "n", TookUS: 1.5}},
 		Reached:   true, DurationUS: 1e6, UpstreamUS: 1000, BytesIn: 1, BytesOut: 2, Aborted: true, Proto: "HTTP/2.0", Trace: r.Trace,
 	}
-	line := appendRecord(nil, 7, &r)
+	line := appendRecord(nil, 7, &r, nil)
 	var got Entry
 	if err := json.Unmarshal(line, &got); err != nil {
 		t.Fatalf("%v: %s", err, line)
@@ -127,7 +127,7 @@ func TestNothingInARecordDisturbsTheLog(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := exchange.Record{Cause: tt.text, Client: tt.text, Method: tt.text, Findings: []problem.Item{{Pointer: tt.text}}}
-			line := appendRecord(nil, 1, &r)
+			line := appendRecord(nil, 1, &r, nil)
 			var e Entry
 			if err := json.Unmarshal(line, &e); err != nil || bytes.Count(line, []byte{'\n'}) != 1 {
 				t.Fatalf("%v: %s", err, line)
@@ -498,6 +498,6 @@ func BenchmarkLine(b *testing.B) {
 	var dst []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		dst = appendRecord(dst[:0], 7, &r)
+		dst = appendRecord(dst[:0], 7, &r, nil)
 	}
 }

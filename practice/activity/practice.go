@@ -55,8 +55,12 @@ var Practice = practice.Define(practice.Spec[Config]{
 		if env.Data == nil {
 			return nil, errors.New("no data directory")
 		}
+		sealer, err := env.Sealer("activity")
+		if err != nil {
+			return nil, err
+		}
 		l, err := practice.Keep(env, "activity/log", func() (*Log, error) {
-			return Open(env.Data.Path("activity"), Options{Now: env.Now, Log: env.Log, Drop: c.OnFailure == Drop, Retention: c.Retention})
+			return Open(env.Data.Path("activity"), Options{Now: env.Now, Log: env.Log, Drop: c.OnFailure == Drop, Retention: c.Retention, Sealer: sealer})
 		})
 		if err != nil {
 			return nil, err

@@ -46,6 +46,10 @@ func (l *Log) show(w http.ResponseWriter, r *http.Request) {
 		refuse(w, problem.From(err))
 		return
 	}
+	if err := l.Reveal(r.Context(), e); err != nil {
+		// The record is shown all the same, with what is sealed as it is.
+		l.o.Log.Error("a record cannot be opened whole", "error", err.Error())
+	}
 	answer(w, e)
 }
 

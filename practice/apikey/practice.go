@@ -6,7 +6,6 @@ package apikey
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"time"
 
@@ -41,15 +40,16 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// pepperFile holds the pepper in the data directory. Who loses it loses every key.
+// pepperFile holds the pepper in the data directory, sealed. Who loses it loses every key.
 const pepperFile = "pepper"
 
 func build(c Config, env *practice.Env) (*practice.Part, error) {
 	keys, err := practice.Keep(env, "apikey", func() (*Keys, error) {
-		if env.Data == nil {
-			return nil, errors.New("apikey: no data directory for the pepper")
+		files, err := env.Files("apikey", pepperFile)
+		if err != nil {
+			return nil, err
 		}
-		pepper, err := env.Data.ReadOrCreateSecret(pepperFile, 32)
+		pepper, err := files.ReadOrCreateSecret(pepperFile, 32)
 		if err != nil {
 			return nil, err
 		}

@@ -27,7 +27,8 @@ import (
 
 func TestTheNameThatIsCalledChoosesTheCertificate(t *testing.T) {
 	i := newIssuer(t, t.TempDir(), "root")
-	ca, err := OpenLocalCA(dir(t, filepath.Join(t.TempDir(), "data")), time.Now, []string{"localhost", "local.example.org"}, []net.IP{net.IPv4(127, 0, 0, 1)})
+	files := dir(t, filepath.Join(t.TempDir(), "data"))
+	ca, err := OpenLocalCA(files, files, time.Now, []string{"localhost", "local.example.org"}, []net.IP{net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}

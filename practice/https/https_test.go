@@ -36,7 +36,7 @@ func dir(t testing.TB, path string) *store.Dir {
 func authority(t testing.TB, d *store.Dir, now func() time.Time) *LocalCA {
 	t.Helper()
 	names, ips := localNames("https://API.example.org:8443")
-	ca, err := OpenLocalCA(d, now, names, ips)
+	ca, err := OpenLocalCA(d, d, now, names, ips)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,14 +222,14 @@ func TestFilesThatDoNotBelongTogetherAreRefused(t *testing.T) {
 			if err := tt.do(d); err != nil {
 				t.Fatal(err)
 			}
-			_, err := OpenLocalCA(d, time.Now, []string{"localhost"}, nil)
+			_, err := OpenLocalCA(d, d, time.Now, []string{"localhost"}, nil)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "PRIVATE") {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})
 	}
 	ended := func() time.Time { return time.Now().Add(rootLifetime + time.Hour) }
-	if _, err := OpenLocalCA(other, ended, []string{"localhost"}, nil); err == nil || !strings.Contains(err.Error(), "ended on") {
+	if _, err := OpenLocalCA(other, other, ended, []string{"localhost"}, nil); err == nil || !strings.Contains(err.Error(), "ended on") {
 		t.Errorf("an ended root: %v", err)
 	}
 }
@@ -242,7 +242,7 @@ func give(d *store.Dir, name string, from *store.Dir) error {
 func TestNamesThatCannotStandInACertificateAreRefusedAtTheStart(t *testing.T) {
 	d := dir(t, filepath.Join(t.TempDir(), "data"))
 	for _, names := range [][]string{nil, {""}, {"a..b"}, {"a_b"}, {"-a"}, {"*.example.org"}, {strings.Repeat("a", 64)}, {"a b"}} {
-		if _, err := OpenLocalCA(d, time.Now, names, nil); err == nil {
+		if _, err := OpenLocalCA(d, d, time.Now, names, nil); err == nil {
 			t.Errorf("%q was taken", names)
 		}
 	}

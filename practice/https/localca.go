@@ -50,9 +50,10 @@ type LocalCA struct {
 }
 
 // OpenLocalCA opens the root kept in dir, or makes it on the first start. names and ips stand in the certificates, of
-// which the first is made at once, so that what is wrong shows here and not in a handshake. Whoever can read the key in
-// dir can stand in for any host before the clients that trust the root.
-func OpenLocalCA(dir *store.Dir, now func() time.Time, names []string, ips []net.IP) (*LocalCA, error) {
+// which the first is made at once, so that what is wrong shows here and not in a handshake. The private
+// key lies in keys, which may be dir itself: whoever can read it can stand in for any host before the clients that trust
+// the root.
+func OpenLocalCA(dir, keys store.Files, now func() time.Time, names []string, ips []net.IP) (*LocalCA, error) {
 	for _, name := range names {
 		if !validName(name) {
 			return nil, fmt.Errorf("%.80q cannot stand in a certificate: it is no host name", name)
@@ -62,7 +63,7 @@ func OpenLocalCA(dir *store.Dir, now func() time.Time, names []string, ips []net
 		return nil, errors.New("a certificate needs a name or an address")
 	}
 	ca := &LocalCA{names: names, ips: ips, now: now}
-	if err := ca.open(dir); err != nil {
+	if err := ca.open(dir, keys); err != nil {
 		return nil, err
 	}
 	if _, err := ca.GetCertificate(nil); err != nil {
@@ -72,15 +73,15 @@ func OpenLocalCA(dir *store.Dir, now func() time.Time, names []string, ips []net
 }
 
 // open reads the root, or makes it.
-func (ca *LocalCA) open(dir *store.Dir) error {
+func (ca *LocalCA) open(dir, keys store.Files) error {
 	pemCert, err := dir.ReadFile(RootName)
 	if errors.Is(err, fs.ErrNotExist) {
-		return ca.create(dir)
+		return ca.create(dir, keys)
 	}
 	if err != nil {
 		return err
 	}
-	pemKey, err := dir.ReadFile(rootKeyName)
+	pemKey, err := keys.ReadFile(rootKeyName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s is there and %s is not (restore it from a backup, or remove both and trust a new root)",
 			dir.Path(RootName), dir.Path(rootKeyName))
@@ -109,7 +110,7 @@ func (ca *LocalCA) open(dir *store.Dir) error {
 }
 
 // create makes the root. The key is written first: a crash between the two leaves a key that nobody trusts yet.
-func (ca *LocalCA) create(dir *store.Dir) error {
+func (ca *LocalCA) create(dir, keys store.Files) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -141,7 +142,7 @@ func (ca *LocalCA) create(dir *store.Dir) error {
 	if err != nil {
 		return err
 	}
-	if err := dir.WriteFile(rootKeyName, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})); err != nil {
+	if err := keys.WriteFile(rootKeyName, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})); err != nil {
 		return err
 	}
 	return dir.WriteFile(RootName, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))

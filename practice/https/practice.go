@@ -29,7 +29,11 @@ var Practice = practice.Define(practice.Spec[Config]{
 		hosts := hostsOf(env.APIs)
 		ca, err := practice.Keep(env, "https/ca "+env.PublicURL+" "+strings.Join(hosts, " "), func() (*LocalCA, error) {
 			names, ips := localNames(env.PublicURL, hosts...)
-			return OpenLocalCA(env.Data, env.Now, names, ips)
+			keys, err := env.Files("https", rootKeyName)
+			if err != nil {
+				return nil, err
+			}
+			return OpenLocalCA(env.Data, keys, env.Now, names, ips)
 		})
 		if err != nil {
 			return nil, err

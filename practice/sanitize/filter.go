@@ -140,7 +140,7 @@ func (f *filter) try(s *signature, at int) error {
 func (f *filter) found(kind Kind, m match) error {
 	if f.failed && !f.x.Committed() {
 		return &problem.Error{Status: f.x.Answer.Status, Code: "upstream_leak",
-			Detail: "The service behind this gateway refused the request.", Cause: errors.New("the answer held a " + string(kind))}
+			Detail: "The service behind this gateway refused the request.", Replaces: true, Cause: errors.New("the answer held a " + string(kind))}
 	}
 	mask(f.kept, m.from, m.to)
 	if !f.masked {

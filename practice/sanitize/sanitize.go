@@ -88,7 +88,7 @@ func (s *Sanitizer) Check(x *exchange.Exchange) error {
 		return s.replaced(a)
 	}
 	if s.config.HideForbidden && (a.Status == http.StatusForbidden || a.Status == http.StatusNotFound) {
-		return &problem.Error{Status: http.StatusNotFound, Code: "not_found", Detail: "There is no such thing, or it is not yours.",
+		return &problem.Error{Status: http.StatusNotFound, Code: "not_found", Detail: "There is no such thing, or it is not yours.", Replaces: true,
 			Cause: errors.New("the upstream answered " + http.StatusText(a.Status))}
 	}
 	a.Header.DelFunc(func(f exchange.Field) bool { return s.banner(f.Name) })
@@ -134,7 +134,7 @@ func (s *Sanitizer) banner(name string) bool {
 
 // replaced is the answer in place of an upstream's failure. Its status stays, and when to come again.
 func (s *Sanitizer) replaced(a *exchange.Answer) error {
-	p := &problem.Error{Status: a.Status, Code: "upstream_error", Detail: "The service behind this gateway failed.",
+	p := &problem.Error{Status: a.Status, Code: "upstream_error", Detail: "The service behind this gateway failed.", Replaces: true,
 		Cause: errors.New("the upstream answered " + http.StatusText(a.Status))}
 	if after := a.Header.Get("Retry-After"); after != "" && len(after) <= 40 {
 		p.Header = append(p.Header, problem.Field{Name: "Retry-After", Value: after})

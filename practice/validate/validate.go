@@ -87,7 +87,7 @@ func (v *Validator) parameters(x *exchange.Exchange, op *api.Operation) error {
 		if len(p.Errors) == problem.MaxItems {
 			break
 		}
-		it := problem.Item{Parameter: f.Parameter, In: f.In, Detail: f.Detail, Rule: f.Code}
+		it := problem.Item{Parameter: f.Parameter, In: f.In, Detail: f.Detail, Rule: f.Code, Value: f.Value}
 		if it.Parameter == "" {
 			it.Parameter = "?" // the name itself is not fit to print
 		}
@@ -257,7 +257,7 @@ func judge(x *exchange.Exchange, media *api.Media, doc *jsonstream.Doc, check *s
 	p := &problem.Error{Status: http.StatusUnprocessableEntity, Code: "body_invalid", Detail: "The body does not fit.",
 		Errors: make([]problem.Item, 0, len(found))}
 	for _, f := range found {
-		it := problem.Item{Pointer: f.Pointer, Detail: f.Detail, Rule: f.Keyword}
+		it := problem.Item{Pointer: f.Pointer, Detail: f.Detail, Rule: f.Keyword, Value: f.Value}
 		if f.Where != nil {
 			it.Where = f.Where.Where().String()
 		}

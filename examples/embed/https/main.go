@@ -53,7 +53,7 @@ func run(ctx context.Context, listen, path string, c https.Config, ready chan<- 
 		return err
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
-	ca, err := https.OpenLocalCA(data, time.Now, []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)})
+	ca, err := https.OpenLocalCA(data, data, time.Now, []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,248 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package encrypt
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/keyset"
+
+	"yett/store"
+)
+
+const (
+	batch = 200
+	// settleAfter is how long after a rotation the old keys stay: whoever took one before writes with it until then. A write
+	// waits at most 15 seconds for its turn.
+	settleAfter = 2 * time.Minute
+	settleEvery = 30 * time.Second
+)
+
+// Rotate gives a class a new key and seals all its values anew, while they are read and written. It may be broken off at any
+// moment: values under the old key and under the new one both open, and Run, or the next Rotate, goes on. It returns how
+// many values it sealed. The old keys are removed by Run, minutes later, when no value needs them; those of a class whose
+// values cannot be written again stay.
+func (v *Vault) Rotate(ctx context.Context, name string) (int, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c := v.classes[name]
+	if c == nil {
+		return 0, fmt.Errorf("there is no class %.40q", name)
+	}
+	err := v.edit(ctx, c, func(old *keys) (*keyset.Handle, time.Time, error) {
+		m := keyset.NewManagerFromHandle(old.handle)
+		id, err := m.Add(aead.AES256GCMKeyTemplate())
+		if err == nil {
+			err = m.SetPrimary(id)
+		}
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		h, err := m.Handle()
+		return h, v.now(), err
+	})
+	if err != nil {
+		return 0, err
+	}
+	v.log.Info("keys rotated", "class", name)
+	return v.sweep(ctx, c)
+}
+
+// Names lists the classes.
+func (v *Vault) Names() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return sortedNames(v.classes)
+}
+
+// sweep seals every value anew that is not under the primary key. v.mu is held.
+func (v *Vault) sweep(ctx context.Context, c *class) (n int, err error) {
+	for _, k := range c.kept {
+		var done int
+		if k.File != "" {
+			done, err = v.resealFile(ctx, c, k)
+		} else {
+			done, err = v.resealColumn(ctx, c, k)
+		}
+		if n += done; err != nil {
+			return n, fmt.Errorf("encrypt: seal %s anew: %w", c.name, err)
+		}
+	}
+	return n, nil
+}
+
+func (v *Vault) resealFile(ctx context.Context, c *class, k store.Kept) (n int, err error) {
+	_, err = v.files.Reseal(k.File, func(sealed []byte) ([]byte, error) {
+		if bytes.HasPrefix(sealed, c.keys.Load().primary[:]) {
+			return nil, nil
+		}
+		n = 1
+		return c.reseal(ctx, sealed, k.Place(""))
+	})
+	return n, err
+}
+
+func (c *class) reseal(ctx context.Context, sealed []byte, place store.Place) ([]byte, error) {
+	plain, err := c.Open(ctx, sealed, place)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(plain)
+	return c.Seal(ctx, plain, place)
+}
+
+// A value is one that is to be sealed anew.
+type value struct {
+	row    string
+	sealed []byte
+}
+
+// resealColumn goes through a column in the order of its rows. A value that does not open stays as it is and is told: it
+// keeps the old keys.
+func (v *Vault) resealColumn(ctx context.Context, c *class, k store.Kept) (n int, err error) {
+	var broken error
+	for after := ""; ; {
+		values, err := v.older(ctx, c, k, after)
+		if err != nil || len(values) == 0 {
+			return n, errors.Join(broken, err)
+		}
+		after = values[len(values)-1].row
+		var unopened error
+		err = v.db.InTx(ctx, func(tx *sql.Tx) (err error) {
+			unopened, err = c.resealValues(ctx, tx, k, values)
+			return err
+		})
+		if err != nil {
+			return n, err
+		}
+		n += len(values)
+		if unopened != nil {
+			broken = unopened
+		}
+	}
+}
+
+func (c *class) resealValues(ctx context.Context, tx *sql.Tx, k store.Kept, values []value) (unopened, err error) {
+	for _, old := range values {
+		sealed, err := c.reseal(ctx, old.sealed, k.Place(old.row))
+		if err != nil {
+			unopened = err
+			continue
+		}
+		// A value that was changed meanwhile is under the new key already.
+		if _, err := tx.ExecContext(ctx, "UPDATE "+k.Table+" SET "+k.Column+" = $1 WHERE "+k.Row+" = $2 AND "+k.Column+" = $3", // #nosec G202 -- names of our own tables
+			sealed, old.row, old.sealed); err != nil {
+			return nil, err
+		}
+	}
+	return unopened, nil
+}
+
+// older reads values that are not under the primary key.
+func (v *Vault) older(ctx context.Context, c *class, k store.Kept, after string) (all []value, err error) {
+	primary := c.keys.Load().primary
+	rows, err := v.db.QueryContext(ctx, "SELECT "+k.Row+", "+k.Column+" FROM "+k.Table+ // #nosec G202 -- names of our own tables
+		" WHERE "+k.Row+" > $1 AND length("+k.Column+") > 0 AND substr("+k.Column+", 1, 5) <> $2 ORDER BY "+k.Row+" LIMIT $3", after, primary[:], batch)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var o value
+		if err := rows.Scan(&o.row, &o.sealed); err != nil {
+			return nil, err
+		}
+		all = append(all, o)
+	}
+	return all, rows.Err()
+}
+
+// countOlder counts the values of a class that are not under the primary key. v.mu is held.
+func (v *Vault) countOlder(ctx context.Context, c *class) (n int, err error) {
+	primary := c.keys.Load().primary
+	for _, k := range c.kept {
+		if k.File != "" {
+			_, err = v.files.Reseal(k.File, func(sealed []byte) ([]byte, error) {
+				if !bytes.HasPrefix(sealed, primary[:]) {
+					n++
+				}
+				return nil, nil
+			})
+		} else {
+			var m int
+			err = v.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+k.Table+" WHERE length("+k.Column+") > 0 AND substr("+k.Column+", 1, 5) <> $1", primary[:]).Scan(&m) // #nosec G202 -- names of our own tables
+			n += m
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// settle brings rotations to their end: what a broken-off one left is sealed anew, and keys that no value needs are removed.
+func (v *Vault) settle(ctx context.Context) error {
+	var all []error
+	for _, name := range v.Names() {
+		all = append(all, v.settleClass(ctx, name))
+	}
+	return errors.Join(all...)
+}
+
+func (v *Vault) settleClass(ctx context.Context, name string) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c := v.classes[name]
+	k := c.keys.Load()
+	if k.handle.Len() == 1 || len(c.kept) == 0 {
+		return nil
+	}
+	if _, err := v.sweep(ctx, c); err != nil {
+		return err
+	}
+	if v.now().Sub(k.created) < settleAfter {
+		return nil
+	}
+	if left, err := v.countOlder(ctx, c); left > 0 || err != nil {
+		return err
+	}
+	return v.edit(ctx, c, func(old *keys) (*keyset.Handle, time.Time, error) {
+		info := old.handle.KeysetInfo()
+		if info.GetPrimaryKeyId() != k.handle.KeysetInfo().GetPrimaryKeyId() {
+			return nil, time.Time{}, nil // another process rotates: its turn
+		}
+		m := keyset.NewManagerFromHandle(old.handle)
+		for _, i := range info.GetKeyInfo() {
+			if i.GetKeyId() != info.GetPrimaryKeyId() {
+				if err := m.Delete(i.GetKeyId()); err != nil {
+					return nil, time.Time{}, err
+				}
+			}
+		}
+		h, err := m.Handle()
+		return h, old.created, err
+	})
+}
+
+// Run brings rotations to their end until ctx ends.
+func (v *Vault) Run(ctx context.Context) error {
+	tick := time.NewTicker(settleEvery)
+	defer tick.Stop()
+	for {
+		if err := v.settle(ctx); err != nil && ctx.Err() == nil {
+			v.log.Error("a rotation of keys cannot be brought to its end", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,229 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package encrypt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"yett/store"
+)
+
+func TestARotationSealsEveryValueAnew(t *testing.T) {
+	r := newRig(t)
+	v := r.open(key(t, 1))
+	s := r.class(v, "notes", r.kept, store.Kept{File: "pepper"})
+	pepper, err := r.dir.Sealed(s).ReadOrCreateSecret("pepper", 32)
+	r.ok(err)
+	const notes = 2*batch + 7
+	for i := range notes {
+		r.put(s, fmt.Sprintf("%04d", i), fmt.Sprint("note ", i))
+	}
+	old := r.sealed("0001")
+
+	n, err := v.Rotate(t.Context(), "notes")
+	r.ok(err)
+	if n != notes+1 {
+		t.Errorf("sealed %d anew, want %d", n, notes+1)
+	}
+	for i := range notes {
+		if got := r.get(s, fmt.Sprintf("%04d", i)); got != fmt.Sprint("note ", i) {
+			t.Fatalf("note %d is %q", i, got)
+		}
+	}
+	if again, err := r.dir.Sealed(s).ReadOrCreateSecret("pepper", 32); err != nil || string(again) != string(pepper) {
+		t.Errorf("the file changed: %v", err)
+	}
+	status, err := v.Status(t.Context())
+	r.ok(err)
+	if c := status.Classes[0]; c.Keys != 2 || c.Older != 0 || !c.Pending {
+		t.Errorf("after the rotation: %+v", c)
+	}
+
+	// The old key stays while somebody may still write with it, and is gone then.
+	r.ok(v.settle(t.Context()))
+	r.put(rawSealer(old), "late", "")
+	r.now.Add(settleAfter)
+	if err := v.settle(t.Context()); err == nil {
+		t.Error("nobody is told of a value that does not open")
+	}
+	status, err = v.Status(t.Context())
+	r.ok(err)
+	if c := status.Classes[0]; c.Keys != 2 {
+		t.Errorf("a value that does not open lost its key: %+v", c)
+	}
+	_, err = r.db.ExecContext(t.Context(), "DELETE FROM notes WHERE id = 'late'")
+	r.ok(err)
+	r.ok(v.settle(t.Context()))
+	status, err = v.Status(t.Context())
+	r.ok(err)
+	if c := status.Classes[0]; c.Keys != 1 || c.Pending || c.KeyAge != "2m" {
+		t.Errorf("after it was settled: %+v", c)
+	}
+	if _, err := s.Open(t.Context(), old, r.kept.Place("0001")); err == nil {
+		t.Error("the removed key still opens")
+	}
+}
+
+// rawSealer seals by giving back what it is.
+type rawSealer []byte
+
+func (s rawSealer) Seal(context.Context, []byte, store.Place) ([]byte, error) { return s, nil }
+func (rawSealer) Open(context.Context, []byte, store.Place) ([]byte, error) {
+	return nil, errors.New("never")
+}
+
+func TestValuesThatCannotBeWrittenAgainKeepTheirKeys(t *testing.T) {
+	r := newRig(t)
+	v := r.open(key(t, 1))
+	s := r.class(v, "log")
+	at := store.Place{Table: "log", Row: "1", Column: "text"}
+	sealed, err := s.Seal(t.Context(), []byte("line"), at)
+	r.ok(err)
+	_, err = v.Rotate(t.Context(), "log")
+	r.ok(err)
+	r.now.Add(time.Hour)
+	r.ok(v.settle(t.Context()))
+	if plain, err := s.Open(t.Context(), sealed, at); err != nil || string(plain) != "line" {
+		t.Errorf("got %q, %v", plain, err)
+	}
+}
+
+func TestAnotherProcessHearsOfNewKeys(t *testing.T) {
+	r := newRig(t)
+	one, two := r.open(key(t, 1)), r.open(key(t, 1))
+	s := r.class(one, "notes", r.kept)
+	other := r.class(two, "notes", r.kept)
+	r.put(s, "1", "secret")
+	_, err := one.Rotate(t.Context(), "notes")
+	r.ok(err)
+	if got := r.get(other, "1"); got != "secret" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestWritersAndReadersGoOnWhileKeysAreRotated(t *testing.T) {
+	r := newRig(t)
+	v := r.open(key(t, 1))
+	s := r.class(v, "notes", r.kept)
+	for i := range 50 {
+		r.put(s, fmt.Sprint(i), "0")
+	}
+	var all sync.WaitGroup
+	done := make(chan struct{})
+	for w := range 3 {
+		all.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				id := fmt.Sprint(rand.IntN(50))
+				if w == 0 {
+					r.get(s, id)
+				} else {
+					r.put(s, id, fmt.Sprint(n))
+				}
+			}
+		})
+	}
+	for range 5 {
+		_, err := v.Rotate(t.Context(), "notes")
+		r.ok(err)
+	}
+	close(done)
+	all.Wait()
+	r.now.Add(settleAfter)
+	r.ok(v.settle(t.Context()))
+	for i := range 50 {
+		r.get(s, fmt.Sprint(i))
+	}
+	if n := v.classes["notes"].keys.Load().handle.Len(); n != 1 {
+		t.Errorf("%d keys are left", n)
+	}
+}
+
+// rotateIn tells a copy of the test binary to rotate the keys in a data directory until it is killed.
+const rotateIn = "YETT_ENCRYPT_ROTATE"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(rotateIn); path != "" {
+		rotateForEver(path)
+	}
+	os.Exit(m.Run())
+}
+
+func rotateForEver(path string) {
+	dir, err := store.OpenDir(path)
+	if err != nil {
+		panic(err)
+	}
+	v, _ := reopen(dir)
+	if _, err := v.Class(context.Background(), "notes", store.Kept{Table: "notes", Row: "id", Column: "text"}); err != nil {
+		panic(err)
+	}
+	for {
+		if _, err := v.Rotate(context.Background(), "notes"); err != nil {
+			panic(err)
+		}
+		if err := v.RotateKEK(context.Background()); err != nil {
+			panic(err)
+		}
+	}
+}
+
+func TestARotationKilledAtAnyMomentLosesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	const notes = 100
+	func() {
+		dir, err := store.OpenDir(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, db := reopen(dir)
+		r := &rig{t: t, db: db, dir: dir, kept: store.Kept{Table: "notes", Row: "id", Column: "text"}}
+		_, err = db.ExecContext(t.Context(), "CREATE TABLE notes (id TEXT PRIMARY KEY, text BYTEA NOT NULL)")
+		r.ok(err)
+		s := r.class(v, "notes", r.kept)
+		for i := range notes {
+			r.put(s, fmt.Sprint(i), fmt.Sprint("note ", i))
+		}
+		r.ok(errors.Join(db.Close(), dir.Close()))
+	}()
+	for round := range 20 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), rotateIn+"="+path)
+		cmd.Stderr = t.Output()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(50+rand.IntN(250)) * time.Millisecond)
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // it was killed
+		dir, err := store.OpenDir(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, db := reopen(dir)
+		r := &rig{t: t, db: db, dir: dir, kept: store.Kept{Table: "notes", Row: "id", Column: "text"}}
+		s := r.class(v, "notes", r.kept)
+		for i := range notes {
+			if got := r.get(s, fmt.Sprint(i)); got != fmt.Sprint("note ", i) {
+				t.Fatalf("round %d: note %d is %q", round, i, got)
+			}
+		}
+		r.ok(errors.Join(db.Close(), dir.Close()))
+	}
+}

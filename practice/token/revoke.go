@@ -1,0 +1,371 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package token
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"yett/store"
+)
+
+// The kinds of revocations: what names the tokens that are taken back.
+const (
+	ByID      = "id"      // one token, by its jti
+	BySubject = "subject" // those of one subject
+	ByClient  = "client"  // those of one client
+	All       = "all"     // those of an issuer, or of all
+)
+
+// A Revocation takes tokens back. There is no way to take a revocation back: a new token is the way.
+type Revocation struct {
+	ID     string `json:"id"`
+	Kind   string `json:"kind"`
+	Name   string `json:"name,omitempty"`   // jti, subject or client
+	Issuer string `json:"issuer,omitempty"` // "": every issuer's
+	Reason string `json:"reason,omitempty"`
+	// Until is the last second of issue (iat) that is refused; zero: whenever it was issued.
+	Until   time.Time `json:"until,omitzero"`
+	Created time.Time `json:"created"`
+}
+
+// NewRevocation is what an operator asks for: the tokens of an id, a subject or a client, or all; and those of them that were
+// issued before a moment, now where none is given. Of one id, all are taken back.
+type NewRevocation struct {
+	ID, Subject, Client string
+	IssuedBefore        time.Time
+	Issuer, Reason      string
+}
+
+// A FieldError says which part of a request makes no sense.
+type FieldError struct{ Field, Problem string }
+
+func (e *FieldError) Error() string { return e.Field + ": " + e.Problem }
+
+const (
+	maxRevoked = 512
+	maxReason  = 200
+	// keptFor is how long a revocation is kept: longer than any token may live, whatever max_age was or will be.
+	keptFor = (365 + 1) * 24 * time.Hour
+	always  = int64(math.MaxInt64)
+)
+
+// normal makes a Revocation of what was asked for.
+func (n NewRevocation) normal(now time.Time) (Revocation, error) {
+	r := Revocation{ID: rand.Text(), Kind: All, Issuer: n.Issuer, Reason: n.Reason, Created: now.UTC().Truncate(time.Millisecond)}
+	for _, by := range []struct{ kind, name string }{{ByID, n.ID}, {BySubject, n.Subject}, {ByClient, n.Client}} {
+		if by.name == "" {
+			continue
+		}
+		if r.Name != "" {
+			return r, &FieldError{by.kind, "only one of id, subject and client at a time"}
+		}
+		if len(by.name) > maxRevoked {
+			return r, &FieldError{by.kind, fmt.Sprintf("at most %d bytes", maxRevoked)}
+		}
+		r.Kind, r.Name = by.kind, by.name
+	}
+	switch {
+	case len(n.Issuer) > maxRevoked:
+		return r, &FieldError{"issuer", fmt.Sprintf("at most %d bytes", maxRevoked)}
+	case len(n.Reason) > maxReason || strings.ContainsFunc(n.Reason, func(c rune) bool { return c < ' ' || c == 0x7f }):
+		return r, &FieldError{"reason", fmt.Sprintf("one line of at most %d bytes", maxReason)}
+	case r.Kind == ByID && !n.IssuedBefore.IsZero():
+		return r, &FieldError{"issued_before", "a token is taken back by its id whenever it was issued (leave one out)"}
+	case r.Kind == ByID:
+		return r, nil
+	case r.Kind == All && n.IssuedBefore.IsZero():
+		return r, &FieldError{"issued_before", "name an id, a subject, a client or a moment"}
+	case n.IssuedBefore.After(now.Add(time.Minute)):
+		return r, &FieldError{"issued_before", "lies in the future: tokens that are not made yet would be refused"}
+	}
+	r.Until = now.UTC().Truncate(time.Second)
+	if !n.IssuedBefore.IsZero() {
+		// iat counts in seconds: what was issued in the very second of the moment was not issued before it.
+		r.Until = n.IssuedBefore.UTC().Add(-time.Nanosecond).Truncate(time.Second)
+	}
+	return r, nil
+}
+
+func (r *Revocation) until() int64 {
+	if r.Until.IsZero() {
+		return always
+	}
+	return r.Until.Unix()
+}
+
+type revocationOptions struct {
+	Store  *store.DB
+	Sealer store.Sealer
+	Pepper []byte // at least 32 bytes, kept apart from the store
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// revocations is the table of what was taken back, and what this node knows of it: marks in memory, believed while the
+// table was read a moment ago.
+type revocations struct {
+	db     *store.DB
+	sealer store.Sealer
+	now    func() time.Time
+	log    *slog.Logger
+	macs   sync.Pool
+	feed   feed
+
+	mu       sync.RWMutex
+	known    map[mark]int64 // the last second of issue that is refused
+	kinds    map[string]int // how many marks there are of each
+	overflow bool           // there are more than memory takes: the store is asked for each token
+}
+
+// A mark stands for a kind, an issuer and a name.
+type mark [sha256.Size]byte
+
+// maxKnown is how many marks are held in memory: about 100 MB.
+const maxKnown = 1_000_000
+
+func openRevocations(ctx context.Context, o revocationOptions) (*revocations, error) {
+	if o.Sealer == nil || len(o.Pepper) < 32 {
+		return nil, errors.New("revocations need a sealer, and a pepper of at least 32 bytes")
+	}
+	r := &revocations{db: o.Store, sealer: o.Sealer, now: o.Now, log: o.Log}
+	pepper := append([]byte(nil), o.Pepper...)
+	r.macs.New = func() any { return hmac.New(sha256.New, pepper) }
+	r.forget()
+	r.feed.base = r.now()
+	return r, r.migrate(ctx)
+}
+
+func (r *revocations) forget() {
+	r.known, r.kinds, r.overflow = make(map[mark]int64), make(map[string]int), false
+}
+
+// markOf is the mark of a name, each part behind its length, so that no two read the same.
+func (r *revocations) markOf(kind, issuer, name string) (m mark) {
+	mac := r.macs.Get().(interface {
+		Write([]byte) (int, error)
+		Sum([]byte) []byte
+		Reset()
+	})
+	defer r.macs.Put(mac)
+	mac.Reset()
+	b := make([]byte, 0, 128)
+	for _, s := range []string{kind, issuer, name} {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(s))) // #nosec G115 -- texts of a token, far below 4 GiB
+		b = append(b, s...)
+	}
+	_, _ = mac.Write(b) // a hash never fails
+	mac.Sum(m[:0])
+	return m
+}
+
+// marks are all marks that a token falls under, with and without its issuer. They are made once for each token that is
+// remembered.
+type marks [8]struct {
+	kind string // "": none
+	mark mark
+}
+
+func (r *revocations) marksOf(issuer string, v *verified) *marks {
+	if m := v.marks.Load(); m != nil {
+		return m
+	}
+	m := new(marks)
+	n := 0
+	for _, by := range []struct{ kind, name string }{{ByID, v.id}, {BySubject, v.subject}, {ByClient, v.client}, {All, ""}} {
+		if by.name == "" && by.kind != All {
+			continue
+		}
+		for _, iss := range []string{issuer, ""} {
+			m[n].kind, m[n].mark = by.kind, r.markOf(by.kind, iss, by.name)
+			n++
+		}
+	}
+	v.marks.Store(m)
+	return m
+}
+
+// check returns errRevoked if a token was taken back, or another error if that cannot be told.
+func (r *revocations) check(issuer string, v *verified) error {
+	if !r.feed.fresh(r.now()) {
+		return r.ask(issuer, v)
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.overflow {
+		return r.ask(issuer, v)
+	}
+	if len(r.known) == 0 {
+		return nil
+	}
+	of := r.marksOf(issuer, v)
+	for i := range of {
+		if m := &of[i]; m.kind != "" && r.kinds[m.kind] > 0 {
+			if until, ok := r.known[m.mark]; ok && refused(v, until) {
+				return errRevoked
+			}
+		}
+	}
+	return nil
+}
+
+// refused reports whether a token falls under a revocation up to a second. One that does not say when it was issued does.
+func refused(v *verified, until int64) bool {
+	return until == always || v.issuedAt.IsZero() || v.issuedAt.Unix() <= until
+}
+
+// askTime bounds how long a request waits for the store.
+const askTime = 2 * time.Second
+
+// ask looks a token up in the store.
+func (r *revocations) ask(issuer string, v *verified) error {
+	ctx, cancel := context.WithTimeout(context.Background(), askTime)
+	defer cancel()
+	until, found, err := r.find(ctx, r.marksOf(issuer, v))
+	if err != nil {
+		return err
+	}
+	if found && refused(v, until) {
+		return errRevoked
+	}
+	return nil
+}
+
+// revoke takes tokens back. When it returns, this is durable, and seen by the next request here.
+func (r *revocations) revoke(ctx context.Context, n NewRevocation) (Revocation, error) {
+	rev, err := n.normal(r.now())
+	if err != nil {
+		return rev, err
+	}
+	plain, err := json.Marshal(named{rev.Issuer, rev.Name, rev.Reason})
+	if err != nil {
+		return rev, err
+	}
+	sealed, err := r.sealer.Seal(ctx, plain, kept.Place(rev.ID))
+	if err != nil {
+		return rev, err
+	}
+	m := r.markOf(rev.Kind, rev.Issuer, rev.Name)
+	if err := r.insert(ctx, rev, m, sealed); err != nil {
+		return rev, err
+	}
+	r.mu.Lock()
+	r.learn(rev.Kind, m, rev.until())
+	r.mu.Unlock()
+	r.log.Info("tokens revoked", "revocation", rev.ID, "kind", rev.Kind)
+	return rev, nil
+}
+
+// named is the sealed part of a revocation.
+type named struct{ Issuer, Name, Reason string }
+
+// learn remembers a mark. r.mu is held.
+func (r *revocations) learn(kind string, m mark, until int64) {
+	old, ok := r.known[m]
+	switch {
+	case ok:
+		r.known[m] = max(old, until)
+	case len(r.known) >= maxKnown:
+		r.overflow = true
+	default:
+		r.known[m] = until
+		r.kinds[kind]++
+	}
+}
+
+// A feed is where this node stands in the table.
+type feed struct {
+	base time.Time
+	mu   sync.Mutex // one read at a time
+	seq  int64
+	at   atomic.Int64 // nanoseconds from base to the latest read, plus 1; 0: never
+}
+
+const (
+	pollEvery = 200 * time.Millisecond
+	// freshFor is how old a read may be for memory to be believed: with pollEvery less than the second within which a
+	// revocation holds everywhere.
+	freshFor   = 750 * time.Millisecond
+	clearEvery = time.Hour
+)
+
+func (f *feed) fresh(now time.Time) bool {
+	at := f.at.Load()
+	age := int64(now.Sub(f.base)) - (at - 1)
+	return at != 0 && age >= 0 && age <= int64(freshFor)
+}
+
+// run reads what other nodes revoke until ctx ends.
+func (r *revocations) run(ctx context.Context) error {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	lost := false
+	var cleared time.Time
+	for {
+		err := r.poll(ctx)
+		if now := r.now(); err == nil && now.Sub(cleared) > clearEvery {
+			cleared = now
+			err = r.clear(ctx, now)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil && !lost:
+			r.log.Error("revocations cannot be read: the store is asked for each token", "err", err)
+		case err == nil && lost:
+			r.log.Info("revocations are read again")
+		}
+		lost = err != nil
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// poll learns what was revoked since the last poll.
+func (r *revocations) poll(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	r.feed.mu.Lock()
+	defer r.feed.mu.Unlock()
+	for {
+		at := r.now() // before the read: what is committed later is not in it
+		rows, gap, err := r.since(ctx, r.feed.seq)
+		if err != nil {
+			return err
+		}
+		if gap {
+			// A store put back from a backup: all that is there is read again.
+			r.mu.Lock()
+			r.forget()
+			r.mu.Unlock()
+			r.feed.seq = 0
+			continue
+		}
+		r.mu.Lock()
+		for _, row := range rows {
+			r.learn(row.kind, row.mark, row.until)
+			r.feed.seq = row.seq
+		}
+		r.mu.Unlock()
+		if len(rows) < maxRead {
+			r.feed.at.Store(int64(at.Sub(r.feed.base)) + 1)
+			return nil
+		}
+	}
+}
