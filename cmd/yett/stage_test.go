@@ -40,6 +40,7 @@ import (
 //	hangup [NAME]           SIGHUP
 //	metric NAME VALUE       wait until /metrics of $ADMIN has this line
 //	edit FILE OLD NEW       replace the first OLD in FILE by NEW, in which \n is a new line
+//	root FOLDER             a root certificate and its key: ca.pem and ca.key
 //	issuer FILE             an issuer of tokens; its keys are written to FILE
 //	token NAME [CLAIM=…]    set $NAME to a token of the issuer; see issuer_test.go
 //	exits CODE COMMAND      like exec, with the exact exit code
@@ -48,7 +49,7 @@ var words = map[string]func(*testscript.TestScript, bool, []string){
 	"shop": on((*stage).shop), "hold": on((*stage).hold), "held": on((*stage).held), "release": on((*stage).release),
 	"seen": on((*stage).sawSoMany), "gate": on((*stage).gate), "quit": on((*stage).quit), "signal": on((*stage).signal),
 	"ended": on((*stage).ended), "http": on((*stage).http), "answered": on((*stage).answered), "exits": exits, "pick": pick,
-	"issuer": on((*stage).issuer), "token": on((*stage).token),
+	"root": root, "issuer": on((*stage).issuer), "token": on((*stage).token),
 	"hangup": on((*stage).hangup), "metric": on((*stage).metric), "edit": edit,
 }
 

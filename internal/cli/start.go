@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -234,8 +235,12 @@ func whoMayCall(op *api.Operation) string {
 		return fmt.Sprintf("all: %q", op.Public)
 	}
 	var alternatives []string
-	for _, req := range op.Security {
+	for i, req := range op.Security {
 		var parts []string
+		if i+1 < len(op.Security) && sameScopes(req, op.Security[i+1]) {
+			alternatives = append(alternatives, schemeWord(req[0].Scheme)) // its scopes stand behind the next
+			continue
+		}
 		for _, use := range req {
 			words := append([]string{schemeWord(use.Scheme)}, use.Scopes...)
 			parts = append(parts, strings.Join(words, " "))
@@ -243,6 +248,11 @@ func whoMayCall(op *api.Operation) string {
 		alternatives = append(alternatives, strings.Join(parts, " and "))
 	}
 	return strings.Join(alternatives, " or ")
+}
+
+// sameScopes reports whether two alternatives are one scheme each, with the same scopes.
+func sameScopes(a, b api.Requirement) bool {
+	return len(a) == 1 && len(b) == 1 && slices.Equal(a[0].Scopes, b[0].Scopes)
 }
 
 func schemeWord(s *api.Scheme) string {
