@@ -42,7 +42,7 @@ func Practices() []*practice.Practice {
 // The order in which a request meets the practices. Cheap checks come first; who is calling is known before limits by
 // caller; a body is looked at only when everything else has agreed.
 var (
-	edgeOrder       = []string{"activity", "https", "allowlist", "ratelimit"}
+	edgeOrder       = []string{"activity", "https", "allowlist", "ratelimit", "authn"}
 	preflightOrder  = []string{"allowlist", "inventory"} // what judges a browser's question before it is answered
 	preflightAnswer = []string{"cors"}
 	requestOrder    = []string{"allowlist", "cors", "inventory", "apikey", "token", "authn", "ratelimit", "validate"}

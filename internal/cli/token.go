@@ -28,10 +28,22 @@ func (a *app) tokenCommand() *cobra.Command {
 const maxTokenText = 64 << 10
 
 func (a *app) tokenInspect() *cobra.Command {
-	return &cobra.Command{Use: "inspect TOKEN | -", Short: "what a token says, and what is thought of it", Args: cobra.ExactArgs(1),
-		Long: "What a token says, and what is thought of it.\n\nArguments of a process can be seen by others on the machine: - reads the token from stdin.",
+	var stdin bool
+	cmd := &cobra.Command{Use: "inspect TOKEN | -", Short: "what a token says, and what is thought of it", Args: cobra.MaximumNArgs(1),
+		Long: `What a token says, and what is thought of it.
+
+Other users of the machine can see the arguments of a process, and a shell keeps
+them in its history: with - or --stdin the token is read from stdin.
+
+Issuers are known only to a running gateway.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			text := args[0]
+			text := "-"
+			if len(args) == 1 {
+				text = args[0]
+			}
+			if len(args) == 0 && !stdin || stdin && text != "-" {
+				return usage("yett token inspect - < token.txt", "name one token, or - to read it from stdin")
+			}
 			if text == "-" {
 				b, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), maxTokenText))
 				if err != nil {
@@ -56,6 +68,8 @@ func (a *app) tokenInspect() *cobra.Command {
 			}
 			return err
 		}}
+	cmd.Flags().BoolVar(&stdin, "stdin", false, "read the token from stdin, as - does")
+	return cmd
 }
 
 func (a *app) printInspection(in token.Inspection) {
@@ -72,9 +86,9 @@ func (a *app) printInspection(in token.Inspection) {
 	}
 	t := &term.Table{Heads: []string{"RULE", "", ""}}
 	for _, j := range in.Judging {
-		mark := a.out.Proven(a.out.Symbol("✓"))
+		mark := a.out.Symbol("✓") + " met"
 		if !j.OK {
-			mark = a.out.Refused(a.out.Symbol("◆"))
+			mark = a.out.Refused(a.out.Symbol("◆") + " refused")
 		}
 		t.Rows = append(t.Rows, []string{j.Rule, mark, harmless(j.Why)})
 	}

@@ -33,6 +33,10 @@ type Guard struct {
 	config     Config
 	counters   store.Counters
 	challenges map[*api.Operation][]problem.Field
+	users      *Users
+	holders    *holders
+	assertions *Assertions
+	audience   string
 }
 
 // Options are collaborators; the zero value works.
@@ -41,12 +45,19 @@ type Options struct {
 	Counters store.Counters
 	// API is the description whose operations are guarded; their challenges are made once. Nil: they are made as needed.
 	API *api.API
+	// Users may log in with passwords where an operation declares HTTP Basic. Nil: nobody can.
+	Users *Users
+	// Assertions tell the upstream who calls, signed. Nil: it is told in fields that anybody could write who reaches it.
+	Assertions *Assertions
 }
 
 // New makes a Guard of a Config that Validate accepts, or of the zero Config.
 func New(c Config, o Options) *Guard {
 	c.Realm = cmp.Or(c.Realm, DefaultRealm)
-	g := &Guard{config: c, counters: o.Counters}
+	g := &Guard{config: c, counters: o.Counters, users: o.Users, holders: newHolders(c.Certificates), assertions: o.Assertions, audience: c.Identity.Audience}
+	if g.audience == "" && o.API != nil {
+		g.audience = o.API.Name
+	}
 	if o.API != nil {
 		g.challenges = make(map[*api.Operation][]problem.Field, len(o.API.Operations))
 		for _, op := range o.API.Operations {
@@ -71,12 +82,15 @@ func (g *Guard) Check(x *exchange.Exchange) error {
 	if err := inQuery(x); err != nil {
 		return err
 	}
+	if err := g.basic(x, op); err != nil {
+		return err
+	}
+	g.certificate(x, op)
 	lacking := ""
 	for _, req := range op.Security {
 		caller, missing := met(req, x.Credentials)
 		if caller != nil {
-			g.admit(x, caller)
-			return nil
+			return g.admit(x, caller)
 		}
 		if missing != "" && lacking == "" {
 			lacking = missing
@@ -85,8 +99,7 @@ func (g *Guard) Check(x *exchange.Exchange) error {
 	if op.Public != "" {
 		// Nothing is described, or {} beside something: whoever has a good credential may show it, nobody must.
 		x.Note("public")
-		g.admit(x, first(x.Credentials))
-		return nil
+		return g.admit(x, first(x.Credentials))
 	}
 	if lacking != "" {
 		x.Caller = first(x.Credentials) // known, but not allowed: the record names it
@@ -108,14 +121,28 @@ func met(req api.Requirement, have []identity.Credential) (caller *identity.Call
 		if m := c.Missing(use.Scopes); m != "" && missing == "" {
 			missing = m
 		}
-		if caller == nil {
-			caller = c
-		}
+		caller = together(caller, c)
 	}
 	if missing != "" {
 		return nil, missing
 	}
 	return caller, ""
+}
+
+// together is the caller of two credentials that are asked for at once: a key says which program calls, the other one for
+// whom. What the upstream is told of subject and scopes comes from the latter; limits by key and by client go on holding.
+func together(a, b *identity.Caller) *identity.Caller {
+	switch {
+	case a == nil || a == b:
+		return b
+	case a.Key != "" && b.Key == "":
+		a, b = b, a
+	case b.Key == "":
+		return a // two of a kind: the first in the order of the description
+	}
+	c := *a
+	c.Key, c.Client = b.Key, b.Client
+	return &c
 }
 
 func find(have []identity.Credential, scheme string) *identity.Caller {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"regexp"
 
+	"yett/jose"
 	"yett/practice"
 )
 
@@ -20,7 +21,32 @@ func checks() []practice.Check {
 		Asks:  "Is a caller without a credential refused at every operation that is not public?",
 		Cites: []string{"OWASP API2:2023", "RFC 9110 section 15.5.2"},
 		Run:   anonymous,
+	}, {
+		ID:    "authn/keys",
+		Asks:  "Can an upstream verify what it is told of a caller, by keys that are public alone?",
+		Cites: []string{"OWASP API2:2023", "RFC 7517 section 5", "RFC 8725 section 3.1"},
+		Run:   published,
 	}}
+}
+
+// published reads the keys as an upstream would.
+func published(ctx context.Context, t practice.Target) practice.Finding {
+	res, err := t.Do(ctx, practice.Probe{Method: http.MethodGet, Path: JWKSPath})
+	if err != nil {
+		return practice.CouldNotTell(err)
+	}
+	if res.Status != http.StatusOK || res.Reached {
+		return practice.Expect(res, http.StatusOK).Or("set public_url to where the gateway is called, and look at its log")
+	}
+	set, skipped, err := jose.ParseSet(res.Body) // which takes no private key
+	if err != nil || len(skipped) > 0 {
+		return practice.Finding{Verdict: practice.Ineffective, Summary: fmt.Sprintf("the keys at %s cannot be used", JWKSPath), Fix: "look at the log of the gateway"}
+	}
+	f := practice.Finding{Verdict: practice.Effective, Summary: fmt.Sprintf("%d public keys, at %s", len(set.Keys()), JWKSPath)}
+	for _, k := range set.Keys() {
+		f.Evidence = append(f.Evidence, practice.Evidence{What: "key " + k.ID, Saw: string(k.Algorithm)})
+	}
+	return f
 }
 
 // maxProbes bounds how many operations one check asks.

@@ -4,29 +4,39 @@
 package authn
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 
 	"yett/api"
 	"yett/exchange"
 	"yett/identity"
+	"yett/problem"
 )
 
 // admit tells the upstream who calls, and takes the credentials away from it. X-Yett fields that came with the request were
 // dropped when the exchange was made, whatever their spelling.
-func (g *Guard) admit(x *exchange.Exchange, c *identity.Caller) {
+func (g *Guard) admit(x *exchange.Exchange, c *identity.Caller) error {
 	x.Caller = c
 	h := &x.Request.Header
 	if c != nil {
 		setIfValid(h, "X-Yett-Subject", c.Subject)
 		setIfValid(h, "X-Yett-Client", c.Client)
 		setIfValid(h, "X-Yett-Scopes", scopes(c))
+		if g.assertions != nil {
+			text, err := g.assertions.Of(c, g.audience)
+			if err != nil {
+				return &problem.Error{Status: http.StatusServiceUnavailable, Code: "cannot_decide", Detail: "Who is calling cannot be told to the service now.", Cause: err}
+			}
+			h.Set("X-Yett-Identity", text)
+		}
 	}
 	if g.config.Forward != "" {
-		return
+		return nil
 	}
 	h.Del("Authorization")
 	h.Del("Proxy-Authorization")
+	h.Del("DPoP") // a proof for a token that is not there any more
 	for _, s := range x.Operation.API.Schemes {
 		if s.Kind != api.APIKey {
 			continue
@@ -40,6 +50,7 @@ func (g *Guard) admit(x *exchange.Exchange, c *identity.Caller) {
 			withoutCookie(h, s.Param)
 		}
 	}
+	return nil
 }
 
 // scopes joins what c holds. One with a space in it would read as two, so it is left out: scopes of API keys have none

@@ -72,7 +72,7 @@ func (t *Tokens) admit(x *exchange.Exchange, text string, dpop bool) (*verified,
 	if !b64token(text) {
 		return nil, nil, invalidf("malformed", "not the form of a token (RFC 6750 section 2.1)")
 	}
-	v, tr, err := t.find(x.Context(), text, x.Start)
+	v, tr, err := t.find(x.Context(), text, t.core.now())
 	if err != nil {
 		return nil, nil, err
 	}

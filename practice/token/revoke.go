@@ -16,7 +16,6 @@ import (
 	"math"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"yett/store"
@@ -37,6 +36,7 @@ type Revocation struct {
 	Name   string `json:"name,omitempty"`   // jti, subject or client
 	Issuer string `json:"issuer,omitempty"` // "": every issuer's
 	Reason string `json:"reason,omitempty"`
+	By     string `json:"by"` // who took them back: an administrator, whom the admin API has admitted
 	// Until is the last second of issue (iat) that is refused; zero: whenever it was issued.
 	Until   time.Time `json:"until,omitzero"`
 	Created time.Time `json:"created"`
@@ -65,7 +65,7 @@ const (
 
 // normal makes a Revocation of what was asked for.
 func (n NewRevocation) normal(now time.Time) (Revocation, error) {
-	r := Revocation{ID: rand.Text(), Kind: All, Issuer: n.Issuer, Reason: n.Reason, Created: now.UTC().Truncate(time.Millisecond)}
+	r := Revocation{ID: rand.Text(), Kind: All, Issuer: n.Issuer, Reason: n.Reason, By: "admin", Created: now.UTC().Truncate(time.Millisecond)}
 	for _, by := range []struct{ kind, name string }{{ByID, n.ID}, {BySubject, n.Subject}, {ByClient, n.Client}} {
 		if by.name == "" {
 			continue
@@ -128,7 +128,8 @@ type revocations struct {
 	mu       sync.RWMutex
 	known    map[mark]int64 // the last second of issue that is refused
 	kinds    map[string]int // how many marks there are of each
-	overflow bool           // there are more than memory takes: the store is asked for each token
+	most     int            // marks that memory takes
+	overflow bool           // there are more: the store is asked for each token
 }
 
 // A mark stands for a kind, an issuer and a name.
@@ -141,16 +142,11 @@ func openRevocations(ctx context.Context, o revocationOptions) (*revocations, er
 	if o.Sealer == nil || len(o.Pepper) < 32 {
 		return nil, errors.New("revocations need a sealer, and a pepper of at least 32 bytes")
 	}
-	r := &revocations{db: o.Store, sealer: o.Sealer, now: o.Now, log: o.Log}
+	r := &revocations{db: o.Store, sealer: o.Sealer, now: o.Now, log: o.Log, known: make(map[mark]int64), kinds: make(map[string]int), most: maxKnown}
 	pepper := append([]byte(nil), o.Pepper...)
 	r.macs.New = func() any { return hmac.New(sha256.New, pepper) }
-	r.forget()
 	r.feed.base = r.now()
 	return r, r.migrate(ctx)
-}
-
-func (r *revocations) forget() {
-	r.known, r.kinds, r.overflow = make(map[mark]int64), make(map[string]int), false
 }
 
 // markOf is the mark of a name, each part behind its length, so that no two read the same.
@@ -200,31 +196,38 @@ func (r *revocations) marksOf(issuer string, v *verified) *marks {
 
 // check returns errRevoked if a token was taken back, or another error if that cannot be told.
 func (r *revocations) check(issuer string, v *verified) error {
-	if !r.feed.fresh(r.now()) {
-		return r.ask(issuer, v)
+	if r.feed.fresh(r.now()) {
+		if revoked, ok := r.remembered(issuer, v); ok {
+			if revoked {
+				return errRevoked
+			}
+			return nil
+		}
 	}
+	return r.ask(issuer, v)
+}
+
+// remembered judges a token by what is in memory; ok says that everything is.
+func (r *revocations) remembered(issuer string, v *verified) (revoked, ok bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	if r.overflow {
-		return r.ask(issuer, v)
-	}
-	if len(r.known) == 0 {
-		return nil
+	if r.overflow || len(r.known) == 0 {
+		return false, !r.overflow
 	}
 	of := r.marksOf(issuer, v)
 	for i := range of {
 		if m := &of[i]; m.kind != "" && r.kinds[m.kind] > 0 {
-			if until, ok := r.known[m.mark]; ok && refused(v, until) {
-				return errRevoked
+			if until, found := r.known[m.mark]; found && refused(v, until) {
+				return true, true
 			}
 		}
 	}
-	return nil
+	return false, true
 }
 
 // refused reports whether a token falls under a revocation up to a second. One that does not say when it was issued does.
 func refused(v *verified, until int64) bool {
-	return until == always || v.issuedAt.IsZero() || v.issuedAt.Unix() <= until
+	return v.issuedAt.IsZero() || v.issuedAt.Unix() <= until
 }
 
 // askTime bounds how long a request waits for the store.
@@ -250,7 +253,7 @@ func (r *revocations) revoke(ctx context.Context, n NewRevocation) (Revocation, 
 	if err != nil {
 		return rev, err
 	}
-	plain, err := json.Marshal(named{rev.Issuer, rev.Name, rev.Reason})
+	plain, err := json.Marshal(named{rev.Issuer, rev.Name, rev.Reason, rev.By})
 	if err != nil {
 		return rev, err
 	}
@@ -270,7 +273,7 @@ func (r *revocations) revoke(ctx context.Context, n NewRevocation) (Revocation, 
 }
 
 // named is the sealed part of a revocation.
-type named struct{ Issuer, Name, Reason string }
+type named struct{ Issuer, Name, Reason, By string }
 
 // learn remembers a mark. r.mu is held.
 func (r *revocations) learn(kind string, m mark, until int64) {
@@ -278,94 +281,10 @@ func (r *revocations) learn(kind string, m mark, until int64) {
 	switch {
 	case ok:
 		r.known[m] = max(old, until)
-	case len(r.known) >= maxKnown:
+	case len(r.known) >= r.most:
 		r.overflow = true
 	default:
 		r.known[m] = until
 		r.kinds[kind]++
-	}
-}
-
-// A feed is where this node stands in the table.
-type feed struct {
-	base time.Time
-	mu   sync.Mutex // one read at a time
-	seq  int64
-	at   atomic.Int64 // nanoseconds from base to the latest read, plus 1; 0: never
-}
-
-const (
-	pollEvery = 200 * time.Millisecond
-	// freshFor is how old a read may be for memory to be believed: with pollEvery less than the second within which a
-	// revocation holds everywhere.
-	freshFor   = 750 * time.Millisecond
-	clearEvery = time.Hour
-)
-
-func (f *feed) fresh(now time.Time) bool {
-	at := f.at.Load()
-	age := int64(now.Sub(f.base)) - (at - 1)
-	return at != 0 && age >= 0 && age <= int64(freshFor)
-}
-
-// run reads what other nodes revoke until ctx ends.
-func (r *revocations) run(ctx context.Context) error {
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	lost := false
-	var cleared time.Time
-	for {
-		err := r.poll(ctx)
-		if now := r.now(); err == nil && now.Sub(cleared) > clearEvery {
-			cleared = now
-			err = r.clear(ctx, now)
-		}
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil && !lost:
-			r.log.Error("revocations cannot be read: the store is asked for each token", "err", err)
-		case err == nil && lost:
-			r.log.Info("revocations are read again")
-		}
-		lost = err != nil
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
-}
-
-// poll learns what was revoked since the last poll.
-func (r *revocations) poll(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	r.feed.mu.Lock()
-	defer r.feed.mu.Unlock()
-	for {
-		at := r.now() // before the read: what is committed later is not in it
-		rows, gap, err := r.since(ctx, r.feed.seq)
-		if err != nil {
-			return err
-		}
-		if gap {
-			// A store put back from a backup: all that is there is read again.
-			r.mu.Lock()
-			r.forget()
-			r.mu.Unlock()
-			r.feed.seq = 0
-			continue
-		}
-		r.mu.Lock()
-		for _, row := range rows {
-			r.learn(row.kind, row.mark, row.until)
-			r.feed.seq = row.seq
-		}
-		r.mu.Unlock()
-		if len(rows) < maxRead {
-			r.feed.at.Store(int64(at.Sub(r.feed.base)) + 1)
-			return nil
-		}
 	}
 }

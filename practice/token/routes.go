@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 //
 //	POST /tokens/revoke        {id | subject | client, issued_before, issuer, reason}; 201, the Revocation
 //	GET  /tokens/revocations   ?limit= (100); the newest first
-//	POST /tokens/inspect       {token}; the Inspection
+//	POST /tokens/inspect       {token}; the Inspection; 409 no_issuers where none is configured, or no gateway runs
 func (r *revocations) routes(t *Tokens) []practice.Route {
 	return []practice.Route{
 		{Pattern: "POST /tokens/revoke", Handler: r.answer(r.postRevoke)},
@@ -94,6 +95,10 @@ func (t *Tokens) postInspect(req *http.Request) (int, any, error) {
 	}
 	if err := read(req, &in); err != nil {
 		return 0, nil, err
+	}
+	if !slices.ContainsFunc(t.places.list(), func(p *Tokens) bool { return len(p.trusts) > 0 }) {
+		return 0, nil, &problem.Error{Status: http.StatusConflict, Code: "no_issuers",
+			Detail: "No issuer is known here: issuers are known only to a running gateway whose configuration has token.issuers."}
 	}
 	return http.StatusOK, t.Inspect(req.Context(), in.Token), nil
 }

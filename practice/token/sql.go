@@ -64,9 +64,8 @@ type seen struct {
 // maxRead is how many rows are read at once.
 const maxRead = 10_000
 
-// since reads what was revoked after seq. The row numbered seq must still be there: gap says that it is not, or that numbers
-// are missing behind it.
-func (r *revocations) since(ctx context.Context, seq int64) (all []seen, gap bool, err error) {
+// since reads what was revoked after the row numbered seq, which bears last. gap says that this row is not there any more.
+func (r *revocations) since(ctx context.Context, seq int64, last mark) (all []seen, gap bool, err error) {
 	rows, err := r.db.QueryContext(ctx, "SELECT seq, kind, mark, until FROM token_revocations WHERE seq >= $1 ORDER BY seq LIMIT $2", seq, maxRead+1)
 	if err != nil {
 		return nil, false, err
@@ -79,12 +78,13 @@ func (r *revocations) since(ctx context.Context, seq int64) (all []seen, gap boo
 		if err := rows.Scan(&s.seq, &s.kind, &m, &s.until); err != nil {
 			return nil, false, err
 		}
-		if s.seq == seq {
-			there = true
-			continue
-		}
-		if copy(s.mark[:], m) != len(mark{}) {
+		if len(m) != len(mark{}) {
 			return nil, false, fmt.Errorf("revocation %d: its mark has %d bytes", s.seq, len(m))
+		}
+		s.mark = mark(m)
+		if s.seq == seq {
+			there = s.mark == last
+			continue
 		}
 		all = append(all, s)
 	}
@@ -120,7 +120,7 @@ func (r *revocations) list(ctx context.Context, limit int) (all []Revocation, er
 		if err := json.Unmarshal(plain, &n); err != nil {
 			return nil, err
 		}
-		rev.Issuer, rev.Name, rev.Reason, rev.Created = n.Issuer, n.Name, n.Reason, time.UnixMilli(created).UTC()
+		rev.Issuer, rev.Name, rev.Reason, rev.By, rev.Created = n.Issuer, n.Name, n.Reason, n.By, time.UnixMilli(created).UTC()
 		if until != always {
 			rev.Until = time.Unix(until, 0).UTC()
 		}

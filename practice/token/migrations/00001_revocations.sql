@@ -9,6 +9,6 @@ CREATE TABLE token_revocations (
 	mark    BYTEA NOT NULL,   -- HMAC-SHA256(pepper, kind, issuer, name); the names are nowhere in clear
 	until   BIGINT NOT NULL,  -- tokens issued up to this second, Unix time, are refused
 	created BIGINT NOT NULL,  -- Unix time in milliseconds
-	sealed  BYTEA NOT NULL    -- issuer, name and reason
+	sealed  BYTEA NOT NULL    -- issuer, name, reason, and who asked
 );
 CREATE INDEX token_revocations_mark ON token_revocations (mark);

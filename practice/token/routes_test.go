@@ -1,0 +1,83 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package token
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// calls sends a request to the admin API of tokens.
+func calls(t testing.TB, tokens *Tokens, method, target, body string) (int, string) {
+	t.Helper()
+	mux := http.NewServeMux()
+	for _, r := range tokens.Routes() {
+		mux.Handle(r.Pattern, r.Handler)
+	}
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequest(method, target, strings.NewReader(body)))
+	if w.Header().Get("Content-Type") == "application/json" && w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%s may be stored", target)
+	}
+	return w.Code, w.Body.String()
+}
+
+func TestTheAdminAPI(t *testing.T) {
+	is := newTestIssuer(t)
+	tokens := newTokens(t, is.config(), withRevocations(t))
+	good := is.token(is.signers[0], nil, nil)
+	for _, tt := range []struct {
+		name, method, target, body string
+		status                     int
+		has                        string
+	}{
+		{"nothing was revoked yet", "GET", "/tokens/revocations", "", 200, `{"revocations":[],"total":0}`},
+		{"a subject is revoked", "POST", "/tokens/revoke", `{"subject":"greta","reason":"left"}`, 201, `"kind":"subject"`},
+		{"an id is revoked", "POST", "/tokens/revoke", `{"id":"j1","issuer":"https://id.example.org"}`, 201, `"kind":"id"`},
+		{"the newest come first", "GET", "/tokens/revocations", "", 200, `"name":"j1"`},
+		{"as many as are asked for", "GET", "/tokens/revocations?limit=1", "", 200, `"total":2`},
+		{"not none", "GET", "/tokens/revocations?limit=0", "", 422, "/limit"},
+		{"not too many", "GET", "/tokens/revocations?limit=1001", "", 422, "/limit"},
+		{"nothing is named", "POST", "/tokens/revoke", `{}`, 422, "/issued_before"},
+		{"a member that nobody knows", "POST", "/tokens/revoke", `{"id":"a","until":1}`, 400, "body_unreadable"},
+		{"a member twice", "POST", "/tokens/revoke", `{"id":"a","id":"b"}`, 400, "body_unreadable"},
+		{"two values", "POST", "/tokens/revoke", `{"id":"a"}{"id":"b"}`, 400, "body_unreadable"},
+		{"a moment that is none", "POST", "/tokens/revoke", `{"issued_before":"soon"}`, 400, "body_unreadable"},
+		{"a body without end", "POST", "/tokens/revoke", `{"id":"` + strings.Repeat("a", maxBody) + `"}`, 413, "body_too_large"},
+		{"there is no way back", "DELETE", "/tokens/revocations/1", "", 404, ""},
+		{"a token is inspected", "POST", "/tokens/inspect", `{"token":"` + good + `"}`, 200, `"valid":true`},
+		{"another is not good", "POST", "/tokens/inspect", `{"token":"a.b.c"}`, 200, `"valid":false`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			status, body := calls(t, tokens, tt.method, tt.target, tt.body)
+			if status != tt.status || !strings.Contains(body, tt.has) {
+				t.Errorf("got %d %s, want %d with %s", status, body, tt.status, tt.has)
+			}
+			if status >= 400 && tt.body != "" && strings.Contains(body, "greta") {
+				t.Errorf("an error repeats what was sent: %s", body)
+			}
+		})
+	}
+	_, body := calls(t, tokens, "GET", "/tokens/revocations", "")
+	var list struct{ Revocations []Revocation }
+	if err := json.Unmarshal([]byte(body), &list); err != nil {
+		t.Fatal(err)
+	}
+	if r := list.Revocations; len(r) != 2 || r[0].Name != "j1" || !r[0].Until.IsZero() || r[1].Reason != "left" || r[1].By != "admin" || r[1].Until.IsZero() {
+		t.Errorf("listed: %+v", r)
+	}
+}
+
+func TestWithoutIssuersTokensAreNotJudged(t *testing.T) {
+	tokens := newTokens(t, Config{}, withRevocations(t))
+	if status, body := calls(t, tokens, "POST", "/tokens/inspect", `{"token":"a.b.c"}`); status != 409 || !strings.Contains(body, "no_issuers") {
+		t.Errorf("got %d %s", status, body)
+	}
+	if status, body := calls(t, tokens, "POST", "/tokens/revoke", `{"id":"j1"}`); status != 201 {
+		t.Errorf("a revocation: %d %s", status, body)
+	}
+}
