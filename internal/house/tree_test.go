@@ -168,9 +168,8 @@ var mayUse = regexp.MustCompile(`^(Status[A-Z]\w*|Method[A-Z]\w*|Handler)$`)
 
 // callsOut are files that ask servers whom the operator named. No request of a caller passes through them.
 var callsOut = map[string]string{
-	"practice/token/fetch.go":      "the keys and metadata of issuers",
-	"practice/token/introspect.go": "issuers that are asked about each token",
-	"practice/encrypt/transit.go":  "the server that keeps the key-encryption key",
+	"practice/token/fetch.go":     "the keys and metadata of issuers",
+	"practice/encrypt/transit.go": "the server that keeps the key-encryption key",
 }
 
 // httpUses returns the other names of net/http in a Go file.
