@@ -4,8 +4,8 @@
 # More:
 #   make build         bin/yett
 #   make conformance   the real binary against GitHub's description, with prism behind it
-#   make world         Chromium, TLS scanners, slow clients and reloads under load against the real binary, and 100,000
-#                      streams through four upstreams
+#   make world         Chromium, TLS scanners, slow clients, reloads under load, an outside issuer of tokens and SIGKILL
+#                      against the real binary, and 100,000 streams through four upstreams
 #   make fuzz          every fuzz target, FUZZTIME each (60s)
 #   make bench         what it costs beside nginx and httputil.ReverseProxy
 SHELL    := /bin/bash
@@ -62,6 +62,8 @@ cross: needs-go
 test: needs suites build vet lint cross
 	cd conformance && $(GO) run ./cmd/github -yett ../bin/yett -openapi $(SUITES)/github.json -fixtures $(SUITES)/fixtures
 	cd conformance && $(GO) run ./cmd/h2spec -yett ../bin/yett
+	cd conformance && $(GO) run ./cmd/secrets -yett ../bin/yett
+	cd conformance && $(GO) run ./cmd/kill -yett ../bin/yett -n 10
 	cd bench && $(GO) test ./...
 	YETT_GITHUB_OPENAPI=$(SUITES)/github.json $(GO) test -race -timeout 15m ./...
 
@@ -73,6 +75,9 @@ world: needs build
 	@scripts/browser
 	cd conformance && $(GO) run ./cmd/cors -yett ../bin/yett -browser ../.suites/browser
 	cd conformance && $(GO) run ./cmd/reload -yett ../bin/yett
+	@scripts/issuer
+	cd conformance && $(GO) run ./cmd/issuer -yett ../bin/yett -issuer ../.suites/issuer
+	cd conformance && $(GO) run ./cmd/kill -yett ../bin/yett -n 100
 	cd conformance && $(GO) run ./cmd/tls -yett ../bin/yett
 	cd conformance && $(GO) run ./cmd/slow -yett ../bin/yett
 	YETT_STREAMS=100000 $(GO) test ./gateway -run TestDifferential -v -timeout 40m
