@@ -63,7 +63,7 @@ test: needs suites build vet lint cross
 	cd conformance && $(GO) run ./cmd/github -yett ../bin/yett -openapi $(SUITES)/github.json -fixtures $(SUITES)/fixtures
 	cd conformance && $(GO) run ./cmd/h2spec -yett ../bin/yett
 	cd conformance && $(GO) run ./cmd/secrets -yett ../bin/yett
-	cd conformance && $(GO) run ./cmd/kill -yett ../bin/yett -n 10
+	cd conformance && $(GO) run ./cmd/kill -yett ../bin/yett -n 10 -ready 20s
 	cd bench && $(GO) test ./...
 	YETT_GITHUB_OPENAPI=$(SUITES)/github.json $(GO) test -race -timeout 15m ./...
 

@@ -82,6 +82,10 @@ func TestFlawsThatOneRequestShows(t *testing.T) {
 			tells: []string{`X-Partner: Nordwind Handel; contract ends 2021-06-30`, `"price":1200`}, harmless: "GET /products/1\nX-API-Key: pk_unknown",
 		},
 		{
+			name: "a token without signature is believed", attack: "GET /orders/1\nAuthorization: Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.", status: 200,
+			tells: []string{`X-Signed-In: admin`}, harmless: "GET /orders/1\nAuthorization: Bearer nothing",
+		},
+		{
 			name: "the debug endpoint tells the settings", attack: "GET /debug/vars", status: 200,
 			tells: []string{`"memstats":\{"Alloc":\d+`, `"payment_provider_key":"not-a-real-key-4c1f"`, `pk_nordwind_2019`}, harmless: "GET /debug/other",
 		},

@@ -38,7 +38,9 @@ func Attacks() []Attack {
 		manyLogins,
 		quoteMark,
 		foreignPage,
+		copyOfTheStore,
 		readCustomers,
+		unsignedToken,
 		forgedAddress,
 		debugVars,
 	}

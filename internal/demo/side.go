@@ -25,6 +25,8 @@ type Side struct {
 	client     *http.Client
 	admin      *admin.Client // of the gate; nil on the shop's side
 	log        string        // the shop's own log; "" on the gate's side
+	data       string        // the file or folder of what the side keeps
+	issuer     *issuer       // of tokens that the gate trusts
 	transcript *transcript
 }
 

@@ -5,6 +5,7 @@ package demo
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	_ "embed"
@@ -78,7 +79,7 @@ func (s *Stage) openShop(ctx context.Context) (err error) {
 		return err
 	}
 	// The shop logs all that it can: it is not to look worse than it is.
-	if s.shop, err = shop.New(shop.Options{Log: slog.New(slog.NewTextHandler(s.log, nil))}); err != nil {
+	if s.shop, err = shop.New(shop.Options{File: filepath.Join(s.Dir, "shop.db"), Log: slog.New(slog.NewTextHandler(s.log, nil))}); err != nil {
 		return err
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -93,7 +94,7 @@ func (s *Stage) openShop(ctx context.Context) (err error) {
 		}
 		return nil
 	})
-	s.Shop = &Side{URL: "http://" + l.Addr().String(), client: client(nil), log: logFile}
+	s.Shop = &Side{URL: "http://" + l.Addr().String(), client: client(nil), log: logFile, data: filepath.Join(s.Dir, "shop.db")}
 	return nil
 }
 
@@ -101,9 +102,16 @@ func (s *Stage) openGate(ctx context.Context, text string) error {
 	description := strings.Replace(string(shop.Description()), "\npaths:\n", "\npaths:\n"+office, 1)
 	text = strings.ReplaceAll(text, "http://127.0.0.1:9000", s.Shop.URL)
 	name := filepath.Join(s.Dir, "yett.yaml")
-	err := errors.Join(os.WriteFile(filepath.Join(s.Dir, "shop.openapi.yaml"), []byte(description), 0o600), os.WriteFile(name, []byte(text), 0o600))
+	is, keys, err := newIssuer()
 	if err != nil {
 		return err
+	}
+	kek := make([]byte, 32)
+	_, _ = rand.Read(kek) // never fails: crypto/rand ends the program first
+	for file, content := range map[string][]byte{"shop.openapi.yaml": []byte(description), "yett.yaml": []byte(text), "keys.json": keys, "kek": kek} {
+		if err := os.WriteFile(filepath.Join(s.Dir, file), content, 0o600); err != nil {
+			return err
+		}
 	}
 	file, err := config.Parse(name, []byte(text), gateway.Practices())
 	if err != nil {
@@ -125,7 +133,7 @@ func (s *Stage) openGate(ctx context.Context, text string) error {
 		return errors.New("the local root cannot be read")
 	}
 	s.Admin = "https://" + s.gateway.AdminAddr().String()
-	s.Gate = &Side{Gated: true, URL: "https://" + s.gateway.Addr().String(), client: client(roots), admin: admin.InProcess(s.gateway.AdminHandler())}
+	s.Gate = &Side{Gated: true, data: filepath.Join(s.Dir, "data"), issuer: is, URL: "https://" + s.gateway.Addr().String(), client: client(roots), admin: admin.InProcess(s.gateway.AdminHandler())}
 	return nil
 }
 

@@ -358,10 +358,6 @@ func TestHashesThatCostTooMuchAreNotRead(t *testing.T) {
 	}
 }
 
-func basicly(name, password string) map[string]string {
-	return map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(name+":"+password))}
-}
-
 func TestBasicCredentials(t *testing.T) {
 	for _, tt := range []struct {
 		name, text, user, password string

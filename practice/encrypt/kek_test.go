@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"yett/practice"
-	"yett/store"
 )
 
 func (r *rig) env() *practice.Env {
@@ -206,8 +205,7 @@ func TestADirectoryInClearIsSealedInPlace(t *testing.T) {
 	if err != nil || bytes.Contains(raw, []byte("p3pper!!")) {
 		t.Errorf("it lies in clear: %v", err)
 	}
-	var k store.Kept = store.Kept{File: "pepper"}
 	if n, err := part.Sealing.(*Vault).Rotate(t.Context(), "apikey"); n != 1 || err != nil {
-		t.Errorf("%v sealed anew: %d, %v", k, n, err)
+		t.Errorf("sealed anew: %d, %v", n, err)
 	}
 }

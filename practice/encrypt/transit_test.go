@@ -152,7 +152,7 @@ func TestKeysMoveToAServer(t *testing.T) {
 	k, err := open(Config{}, r.env())
 	r.ok(err)
 	r.put(r.class(k.vault, "notes", r.kept), "1", "secret")
-	k, err = open(c, r.env())
+	_, err = open(c, r.env())
 	r.ok(err)
 	r.ok(r.dir.Remove(kekFile))
 	k, err = open(c, r.env())
