@@ -90,7 +90,7 @@ func (h *holders) of(c *x509.Certificate) *identity.Caller {
 			return caller
 		}
 	}
-	if h.listed || len(names) == 0 || validName(names[0]) != nil {
+	if h.listed || len(names) == 0 || !fitToTell(names[0]) {
 		return nil
 	}
 	if caller, ok := h.others.Load(names[0]); ok {
@@ -99,6 +99,14 @@ func (h *holders) of(c *x509.Certificate) *identity.Caller {
 	caller, _ := h.others.LoadOrStore(names[0], &identity.Caller{Subject: names[0], Client: names[0], Issuer: "certificate"})
 	return caller.(*identity.Caller)
 }
+
+// fitToTell reports whether a name can stand in a field and in a record.
+func fitToTell(name string) bool {
+	return len(name) <= maxCertName && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// maxCertName is longer than any SPIFFE id, which may have 2,048 bytes in theory and has far fewer.
+const maxCertName = 512
 
 // namesOf lists the names of a certificate; the common name stands in where there is no other.
 func namesOf(c *x509.Certificate) []string {
