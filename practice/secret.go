@@ -32,10 +32,30 @@ func SecretEnv(name string) Secret { return Secret{env: name} }
 // IsZero reports whether no place is given.
 func (s Secret) IsZero() bool { return s == Secret{} }
 
-// Value reads the secret. One line break at the end is not part of it. It is an error if the secret is empty, above
+// Value reads the secret as text: one line break at the end is not part of it. It is an error if the secret is empty, above
 // 64 KiB, not a regular file, or if others than its owner and its owner's group may read the file; the group may,
 // because that is how container platforms hand files to a process that is not root. Errors name the place only.
 func (s Secret) Value() ([]byte, error) {
+	value, err := s.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	if value = CutLineBreak(value); len(value) == 0 {
+		return nil, fmt.Errorf("the secret in %s%s is empty", s.file, s.env)
+	}
+	return value, nil
+}
+
+// CutLineBreak takes one line break from the end of a secret that is text.
+func CutLineBreak(secret []byte) []byte {
+	if before, ok := bytes.CutSuffix(secret, []byte("\n")); ok {
+		return bytes.TrimSuffix(before, []byte("\r"))
+	}
+	return secret
+}
+
+// Bytes is Value with every byte: of a secret that need not be text, the last byte may happen to be a line break.
+func (s Secret) Bytes() ([]byte, error) {
 	var value []byte
 	switch {
 	case s.file != "":
@@ -51,9 +71,6 @@ func (s Secret) Value() ([]byte, error) {
 		value = []byte(v)
 	default:
 		return nil, errors.New("no secret is given (use {file: …} or {env: …})")
-	}
-	if before, ok := bytes.CutSuffix(value, []byte("\n")); ok {
-		value = bytes.TrimSuffix(before, []byte("\r"))
 	}
 	if len(value) == 0 {
 		return nil, fmt.Errorf("the secret in %s%s is empty", s.file, s.env)

@@ -64,7 +64,7 @@ func ReadKEK(s practice.Secret) (KEK, error) { return fromSecret("key-encryption
 
 // fromSecret is ReadKEK with the name of the setting, for its errors.
 func fromSecret(key string, s practice.Secret) (KEK, error) {
-	text, err := s.Value()
+	text, err := s.Bytes()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
@@ -76,8 +76,13 @@ func fromSecret(key string, s practice.Secret) (KEK, error) {
 }
 
 func decodeKey(text []byte) []byte {
-	// 32 characters are not 32 random bytes: a word, or the hex of half a key. Random bytes are never all printable.
-	if len(text) == kekSize && bytes.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
+	// 32 characters are not 32 random bytes: a word, or the hex of half a key. Random bytes are never all printable; the last
+	// of them may be a line break all the same, and the printable rest then is a word with one.
+	if len(text) == kekSize && !printable(practice.CutLineBreak(text)) {
+		return text
+	}
+	text = practice.CutLineBreak(text)
+	if len(text) == kekSize && !printable(text) {
 		return text
 	}
 	if b, err := hex.DecodeString(string(text)); err == nil && len(b) == kekSize {
@@ -92,6 +97,10 @@ func decodeKey(text []byte) []byte {
 		return nil
 	}
 	return text // of a length that NewKEK refuses, and tells
+}
+
+func printable(text []byte) bool {
+	return !bytes.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 // The files of the key-encryption key that lies beside the data, and of the one that is about to take its place.

@@ -53,6 +53,29 @@ func TestAKeyIsReadAsItIsInHexOrInBase64(t *testing.T) {
 	}
 }
 
+func TestARawKeyMayEndInALineBreak(t *testing.T) {
+	raw := bytes.Repeat([]byte{9}, 32)
+	for name, end := range map[string]string{"line feed": "\n", "carriage return and line feed": "\r\n", "neither": "!!"} {
+		t.Run(name, func(t *testing.T) {
+			whole := append(bytes.Clone(raw[:32-len(end)]), end...)
+			want, err := NewKEK(whole)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, after := range []string{"", "\n", "\r\n"} {
+				if got, err := fromSecret("kek", secretFile(t, append(bytes.Clone(whole), after...))); err != nil || got.ID() != want.ID() {
+					t.Errorf("followed by %q: got %v, %v", after, got, err)
+				}
+			}
+		})
+	}
+	for _, word := range []string{"correct horse battery staple !!\n", "correct horse battery staple !\r\n"} {
+		if _, err := fromSecret("kek", secretFile(t, []byte(word))); err == nil {
+			t.Errorf("%q is taken for a key", word)
+		}
+	}
+}
+
 func TestTheKeyBesideTheDataIsMadeOnce(t *testing.T) {
 	r := newRig(t)
 	k, err := open(Config{}, r.env())
