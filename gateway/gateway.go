@@ -39,6 +39,8 @@ type Options struct {
 	Load func() (*config.File, error)
 	// Reloaded is called after every reload, done or refused.
 	Reloaded func(*Change, error)
+	// Draining is called once, when Run was asked to end and begins to drain; never if Run fails.
+	Draining func()
 }
 
 // A Gateway is the gate in front of the APIs of one configuration at a time.

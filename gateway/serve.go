@@ -45,6 +45,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	var failed error
 	select {
 	case <-ctx.Done():
+		if g.options.Draining != nil {
+			g.options.Draining()
+		}
 	case failed = <-g.broken:
 		g.log.Error("a part of the gateway ended", "error", failed.Error())
 	}

@@ -16,7 +16,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -84,9 +83,10 @@ func (a *app) serve(ctx context.Context, load func() (*config.File, error)) (err
 		return err
 	}
 	teller := newTeller(a.err)
+	var drain drain
 	g, err := gateway.New(ctx, file, gateway.Options{
 		Log:     slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Observe: teller.observe, Load: load, Reloaded: a.tellReload,
+		Observe: teller.observe, Load: load, Reloaded: a.tellReload, Draining: func() { drain = a.beginDrain(teller) },
 	})
 	if err != nil {
 		return err
@@ -100,32 +100,25 @@ func (a *app) serve(ctx context.Context, load func() (*config.File, error)) (err
 	}
 	a.reachable(ctx, file)
 	onHangup(ctx, func() { _, _ = g.Reload() }) // told by tellReload and the log
-	var drain drain
-	told := context.AfterFunc(ctx, func() { a.beginDrain(&drain, teller) })
-	err = g.Run(ctx)
-	if !told() && err == nil {
-		a.endDrain(&drain, teller)
+	if err := g.Run(ctx); err != nil {
+		return err
 	}
-	return err
+	a.endDrain(drain, teller)
+	return nil
 }
 
 // A drain is the time between the wish to end and the end.
 type drain struct {
-	mu       sync.Mutex
 	began    time.Time
 	finished int64 // exchanges before it
 }
 
-func (a *app) beginDrain(d *drain, t *teller) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.began, d.finished = time.Now(), t.finished.Load()
+func (a *app) beginDrain(t *teller) drain {
 	a.err.Printf("\nDraining …")
+	return drain{time.Now(), t.finished.Load()}
 }
 
-func (a *app) endDrain(d *drain, t *teller) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (a *app) endDrain(d drain, t *teller) {
 	n := t.finished.Load() - d.finished
 	a.err.Printf(" %s %s, done in %.1f s. Nothing was cut off.\n", term.Count(n), plural(int(n), "request"), time.Since(d.began).Seconds())
 }
