@@ -1,0 +1,409 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Options shape a Log.
+type Options struct {
+	Key         string           // that signs the checkpoints, made by NewKey
+	Heads       Heads            // nil: a consistent rollback of all files cannot be told
+	Now         func() time.Time // default: time.Now
+	Log         *slog.Logger     // default: nowhere
+	SegmentSize int64            // bytes of lines after which a new segment begins; default 64 MiB
+	// Index makes the index of a closed segment of its lines; the same lines always make the same bytes. Nil: none.
+	Index func(iter.Seq2[[]byte, error]) ([]byte, error)
+}
+
+// A Log is the lines in one directory. One process may have it open. Write is for one goroutine; all else is safe for
+// concurrent use.
+type Log struct {
+	dir      string
+	o        Options
+	signer   note.Signer
+	verifier note.Verifier
+	counter  *counter // from Begin on
+
+	begin   sync.Mutex // of began
+	began   bool
+	pending *resumption // what Begin does first
+
+	syncing sync.Mutex // one Sync at a time; taken before mu
+	notes   *os.File
+	number  int64 // of the newest checkpoint
+	signed  int64 // lines under it
+
+	mu       sync.Mutex // of everything below
+	tree     frontier   // of all lines, written or buffered
+	seq      uint64     // of the last of them
+	name     string     // of the segment that is open, or was last
+	file     *os.File   // its lines; nil: the next flush begins a segment
+	hashes   *os.File   // its tree
+	size     int64      // bytes of lines in file
+	treeSize int64      // bytes in hashes
+	start    frontier   // before the segment
+	buf      []byte     // lines for file
+	treeBuf  []byte     // entries for hashes
+	ready    bool       // mended
+	closed   bool
+}
+
+// flushAt is how many bytes wait for Sync at most while the disk takes them.
+const flushAt = 64 << 10
+
+// maxSegment keeps the places of lines within 32 bits, whatever happens to Sync.
+const maxSegment = 3 << 30
+
+// Open opens the log in dir, made with mode 0700 if there is none. It changes nothing in a log that this version wrote;
+// older ones without hashes get them. What a crash left behind is mended by Begin.
+func Open(ctx context.Context, dir string, o Options) (*Log, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.SegmentSize <= 0 || o.SegmentSize > 1<<30 {
+		o.SegmentSize = 64 << 20
+	}
+	signer, err := note.NewSigner(o.Key)
+	if err != nil {
+		return nil, errKey
+	}
+	public, err := Public(o.Key)
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := note.NewVerifier(public)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	l := &Log{dir: dir, o: o, signer: signer, verifier: verifier}
+	return l, l.resume(ctx)
+}
+
+// Begin makes the log ready for lines: it mends what a crash left behind and says what is missing. It is called before
+// Number, and does nothing the second time. A log that nobody writes to stays as it is.
+func (l *Log) Begin() error {
+	l.begin.Lock()
+	defer l.begin.Unlock()
+	if l.began {
+		return nil
+	}
+	if err := l.mend(); err != nil {
+		return err
+	}
+	l.began = true
+	return nil
+}
+
+// Number takes the next number. Whoever takes one writes a line with it, or a gap that names it, and in order.
+func (l *Log) Number() uint64 { return l.counter.seq.Add(1) }
+
+// Enter counts one more thing under way that will take a number when it Leaves.
+func (l *Log) Enter() { l.counter.open.Add(1) }
+
+// Leave takes back Enter.
+func (l *Log) Leave() { l.counter.open.Add(-1) }
+
+// Write appends a line, without a line feed in it, whose number is seq. A full buffer goes to the file at once, the rest
+// with Sync; what a file does not take stays in the buffer. Waiting tells how much that is.
+func (l *Log) Write(line []byte, seq uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.write(line, seq)
+}
+
+// WriteNotice appends a line that the log writes of itself. A zero time is now.
+func (l *Log) WriteNotice(n Notice) {
+	if n.Time.IsZero() {
+		n.Time = l.o.Now()
+	}
+	l.Write(n.line(), n.Seq)
+}
+
+func (l *Log) write(line []byte, seq uint64) {
+	l.buf = append(append(l.buf, line...), '\n')
+	h := tlog.RecordHash(l.buf[len(l.buf)-len(line)-1 : len(l.buf)-1])
+	l.tree.add(h)
+	l.seq = seq
+	l.treeBuf = entry{h, uint32(l.size + int64(len(l.buf)))}.append(l.treeBuf) // #nosec G115 -- maxSegment
+}
+
+// Waiting returns how many bytes no file has taken yet.
+func (l *Log) Waiting() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.buf)
+}
+
+// Flush brings the lines so far to the operating system, where readers see them; not yet to the disk.
+func (l *Log) Flush() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.flush()
+}
+
+// Full reports whether the buffer should be flushed.
+func (l *Log) Full() bool { return l.Waiting() >= flushAt }
+
+// flush writes what is buffered. Where that fails, the same bytes are written again next time, at the same place.
+func (l *Log) flush() error {
+	if len(l.buf) == 0 && len(l.treeBuf) == 0 {
+		return nil
+	}
+	if l.size+int64(len(l.buf)) > maxSegment {
+		return errors.New("the segment is too large: checkpoints cannot be made")
+	}
+	if l.file == nil {
+		if err := l.openSegment(); err != nil {
+			return err
+		}
+	}
+	if _, err := l.file.WriteAt(l.buf, l.size); err != nil {
+		// What was written of it is taken back, so that no line stands there in half.
+		return errors.Join(err, l.file.Truncate(l.size))
+	}
+	l.size += int64(len(l.buf))
+	if cap(l.buf) > 1<<20 {
+		l.buf = nil
+	}
+	l.buf = l.buf[:0]
+	if _, err := l.hashes.WriteAt(l.treeBuf, l.treeSize); err != nil {
+		return errors.Join(err, l.hashes.Truncate(l.treeSize))
+	}
+	l.treeSize += int64(len(l.treeBuf))
+	l.treeBuf = l.treeBuf[:0]
+	return nil
+}
+
+// openSegment begins a segment: today's, and never an earlier day's than the last one's, so that the order of the names
+// is the order of the lines whatever the clock does.
+func (l *Log) openSegment() error {
+	day, part := l.o.Now().UTC().Format(time.DateOnly), 0
+	if l.name != "" {
+		last, n, _ := parseName(l.name)
+		if d := last.Format(time.DateOnly); d >= day {
+			day, part = d, n+1
+		}
+	}
+	name := segmentName(day, part)
+	base := filepath.Join(l.dir, name)
+	// The hashes first: what a crash leaves of a segment without lines is nothing.
+	header := treeHeader(&l.start)
+	hashes, err := os.OpenFile(base+treeSuffix, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600) // #nosec G304 -- a name made here
+	if err != nil {
+		return err
+	}
+	var file *os.File
+	if _, err = hashes.WriteAt(header, 0); err == nil {
+		file, err = os.OpenFile(base+lineSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- as above
+	}
+	if err != nil {
+		// The next flush tries again, under the same name.
+		return errors.Join(err, hashes.Close())
+	}
+	l.name, l.file, l.hashes, l.size, l.treeSize = name, file, hashes, 0, int64(len(header))
+	return nil
+}
+
+// Sync brings everything to the disk, puts it under a new checkpoint, and keeps that in the segment and in Heads. A
+// segment that is full, or of a day that is over, is closed.
+func (l *Log) Sync(ctx context.Context) error {
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	if err := l.sync(ctx); err != nil {
+		return err
+	}
+	if !l.due() {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closeSegment(ctx)
+}
+
+// due reports whether the open segment should be closed.
+func (l *Log) due() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.file != nil && (l.size >= l.o.SegmentSize || l.o.Now().UTC().Format(time.DateOnly) > l.name[:len(time.DateOnly)] || l.taken())
+}
+
+// taken reports whether somebody moved or removed a file of the open segment. What follows then stands in a new one.
+func (l *Log) taken() bool {
+	for _, f := range []*os.File{l.file, l.hashes} {
+		open, err := f.Stat()
+		if err != nil {
+			return true
+		}
+		if named, err := os.Stat(f.Name()); err != nil || !os.SameFile(open, named) {
+			l.o.Log.Error("a file of the records was taken away; a new segment begins", "file", filepath.Base(f.Name()))
+			return true
+		}
+	}
+	return false
+}
+
+// closeSegment closes the open segment with everything in it under a checkpoint. Both locks are held.
+func (l *Log) closeSegment(ctx context.Context) error {
+	if err := l.flush(); err != nil {
+		return err
+	}
+	if l.tree.size > l.signed {
+		if err := errors.Join(l.file.Sync(), l.hashes.Sync()); err != nil {
+			return err
+		}
+		if err := l.checkpoint(ctx, l.tree.clone(), l.seq, l.name); err != nil {
+			return err
+		}
+	}
+	err := errors.Join(l.file.Close(), l.hashes.Close())
+	if l.notes != nil {
+		err = errors.Join(err, l.notes.Close())
+		l.notes = nil
+	}
+	l.file, l.hashes, l.size = nil, nil, 0
+	l.start = l.tree.clone()
+	return err
+}
+
+func (l *Log) sync(ctx context.Context) error {
+	l.mu.Lock()
+	err := l.flush()
+	file, hashes, tree, seq, name := l.file, l.hashes, l.tree.clone(), l.seq, l.name
+	l.mu.Unlock()
+	if err != nil || file == nil || tree.size <= l.signed {
+		return err
+	}
+	// Only Sync closes them, so they are open still.
+	if err := errors.Join(file.Sync(), hashes.Sync(), l.counter.sync()); err != nil {
+		return err
+	}
+	return l.checkpoint(ctx, tree, seq, name)
+}
+
+// checkpoint signs the tree as it lies on the disk.
+func (l *Log) checkpoint(ctx context.Context, tree frontier, seq uint64, name string) error {
+	c := Checkpoint{Size: tree.size, Root: tree.root(), Number: l.number + 1, Seq: seq, Time: l.o.Now().UTC().Truncate(time.Millisecond)}
+	signed, err := c.sign(l.signer)
+	if err != nil {
+		return err
+	}
+	if l.notes == nil {
+		l.notes, err = os.OpenFile(filepath.Join(l.dir, name+noteSuffix), os.O_WRONLY|os.O_CREATE, 0o600) // #nosec G304 -- a segment's name
+		if err != nil {
+			return err
+		}
+	}
+	at, err := l.notes.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	if _, err := l.notes.Write(append(signed, '\n')); err != nil {
+		return errors.Join(err, l.notes.Truncate(at))
+	}
+	if err := l.notes.Sync(); err != nil {
+		return errors.Join(err, l.notes.Truncate(at))
+	}
+	l.number, l.signed = c.Number, c.Size
+	if l.o.Heads == nil {
+		return nil
+	}
+	// After the files, so that they are never behind it.
+	h := head{signed, c, tree}
+	if err := l.o.Heads.StoreHead(ctx, h.encode()); err != nil {
+		// The log is whole without it; what is weaker until it works again is the proof against a rollback.
+		l.o.Log.Error("the newest checkpoint of the records cannot be kept in the store", "error", err.Error())
+	}
+	return nil
+}
+
+// Close writes that the log was closed in order, where anything was written at all. Every number that was taken must be
+// written before.
+func (l *Log) Close(ctx context.Context) error {
+	l.begin.Lock()
+	defer l.begin.Unlock()
+	if !l.began || l.closed {
+		return nil
+	}
+	l.closed = true
+	l.WriteNotice(Notice{Seq: l.Number(), Kind: KindStop})
+	err := l.Sync(ctx)
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.notes != nil {
+		err = errors.Join(err, l.notes.Close())
+		l.notes = nil
+	}
+	if l.file != nil {
+		err = errors.Join(err, l.file.Close(), l.hashes.Close())
+	}
+	clean := err == nil && l.seq == l.counter.seq.Load() && len(l.buf) == 0
+	return errors.Join(err, l.counter.close(clean))
+}
+
+// Segments returns the log's segments, the oldest first, with the lines that are in files (see Flush).
+func (l *Log) Segments() ([]Segment, error) { return segments(l.dir) }
+
+// segments reads the headers of all segments.
+func segments(dir string) ([]Segment, error) {
+	found, err := list(dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []Segment
+	for _, f := range found {
+		if !f.tree || !f.lines && !f.pack {
+			continue // Verify says what it is
+		}
+		s, err := readSegment(dir, f.name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func readSegment(dir, name string) (_ Segment, err error) {
+	f, err := os.Open(filepath.Join(dir, name+treeSuffix)) // #nosec G304 -- a name that list accepted
+	if err != nil {
+		return Segment{}, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return Segment{}, err
+	}
+	head := make([]byte, len(treeMagic)+8+64*tlog.HashSize)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return Segment{}, err
+	}
+	start, _, err := cutTreeHeader(head[:n])
+	if err != nil {
+		return Segment{}, fmt.Errorf("%s: %w (yett log verify tells more)", f.Name(), err)
+	}
+	return Segment{Name: name, Start: start.size, Count: (info.Size() - int64(len(treeHeader(&start)))) / entrySize, dir: dir}, nil
+}

@@ -1,0 +1,58 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// What a line of the log itself is about.
+const (
+	KindGap     = "gap"     // there are no lines for the numbers From to To
+	KindStop    = "stop"    // the log was closed in order
+	KindExpired = "expired" // the lines before Before were old and are removed
+)
+
+// A Notice is a line that the log writes of itself.
+type Notice struct {
+	Seq  uint64    `json:"seq"`
+	Time time.Time `json:"time"`
+	Kind string    `json:"kind"`
+	// From and To are the numbers of a gap, both included; Lost is how many they are. Without them, older logs only, Lost
+	// lines are missing that had no number.
+	From uint64 `json:"from,omitempty"`
+	To   uint64 `json:"to,omitempty"`
+	Lost uint64 `json:"lost,omitempty"`
+	// Open of them were still under way when the process ended.
+	Open   uint64 `json:"open,omitempty"`
+	Before int64  `json:"before,omitempty"` // lines, not numbers
+	Cause  string `json:"cause,omitempty"`
+}
+
+func (n *Notice) line() []byte {
+	n.Time = n.Time.UTC()
+	b, err := json.Marshal(n)
+	if err != nil {
+		panic("ledger: a notice is plain data: " + err.Error()) // cannot happen
+	}
+	return b
+}
+
+// brief is what verification and recovery read of any line.
+type brief struct {
+	Notice
+	ID string `json:"id"`
+}
+
+// readBrief reads a line, and says whether it follows the one with the number before.
+func readBrief(line []byte, before uint64) (b brief, follows bool) {
+	if json.Unmarshal(line, &b) != nil || b.Seq == 0 {
+		return b, false
+	}
+	if b.Kind == KindGap && b.From != 0 {
+		return b, b.From == before+1 && b.To >= b.From && b.Seq == b.To+1
+	}
+	return b, b.Seq == before+1
+}

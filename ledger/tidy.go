@@ -1,0 +1,118 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Tidy gives closed segments their index, and packs them. It is for one goroutine beside all others.
+func (l *Log) Tidy(ctx context.Context) error {
+	found, err := list(l.dir)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	open := !l.ready || l.file != nil
+	l.mu.Unlock()
+	if open && len(found) > 0 {
+		found = found[:len(found)-1]
+	}
+	var all error
+	for _, f := range found {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !f.tree {
+			continue // Verify says what it is
+		}
+		if err := l.tidy(f); err != nil {
+			all = errors.Join(all, fmt.Errorf("segment %s: %w", f.name, err))
+		}
+	}
+	return all
+}
+
+func (l *Log) tidy(f files) error {
+	base := filepath.Join(l.dir, f.name)
+	if l.o.Index != nil && !f.index && (f.lines || f.pack) {
+		s, err := readSegment(l.dir, f.name)
+		if err != nil {
+			return err
+		}
+		b, err := s.makeIndex(l.o.Index)
+		if err != nil {
+			return err
+		}
+		if err := writeWhole(base+indexSuffix, b); err != nil {
+			return err
+		}
+	}
+	if !f.lines {
+		return nil
+	}
+	if err := pack(base+lineSuffix, base+packSuffix); err != nil {
+		return err
+	}
+	return os.Remove(base + lineSuffix)
+}
+
+// makeIndex makes the index of a segment of its lines.
+func (s *Segment) makeIndex(index func(iter.Seq2[[]byte, error]) ([]byte, error)) (_ []byte, err error) {
+	r, err := s.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return index(r.Lines(0))
+}
+
+// Expirable returns how many lines stand before the first segment that is younger than the retention, 0 if none is older.
+// Whoever removes them with Expire first writes the notice that says so, and syncs it.
+func (l *Log) Expirable(retention time.Duration) (int64, error) {
+	all, err := l.Segments()
+	if err != nil {
+		return 0, err
+	}
+	now := l.o.Now()
+	var before int64
+	for i := 1; i < len(all); i++ {
+		// The lines of a segment are no younger than the beginning of the next one.
+		if day, _, _ := parseName(all[i].Name); now.Sub(day) < retention+24*time.Hour {
+			break
+		}
+		before = all[i].Start
+	}
+	return before, nil
+}
+
+// Expire removes the segments whose lines all stand before a number of lines. The last segment stays.
+func (l *Log) Expire(before int64) error {
+	found, err := list(l.dir)
+	if err != nil {
+		return err
+	}
+	for i, f := range found {
+		s, err := readSegment(l.dir, f.name)
+		if err != nil {
+			return err
+		}
+		if i == len(found)-1 || s.End() > before {
+			return nil
+		}
+		// The hashes last, so that what a crash leaves is still known as this segment.
+		for _, suffix := range []string{indexSuffix, noteSuffix, lineSuffix, packSuffix, treeSuffix} {
+			if err := os.Remove(filepath.Join(l.dir, f.name+suffix)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
