@@ -134,35 +134,67 @@ func refusal(status int, body []byte) error {
 // handlerTransport answers requests with a handler.
 type handlerTransport struct{ h http.Handler }
 
-// RoundTrip calls the handler and returns what it wrote.
+// RoundTrip calls the handler and returns what it writes, as it writes it.
 func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := &recorder{header: make(http.Header), status: http.StatusOK}
 	if r.Body == nil {
 		r.Body = http.NoBody
 	}
-	t.h.ServeHTTP(w, r)
-	return &http.Response{
-		StatusCode: w.status, Status: http.StatusText(w.status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: r,
-	}, nil
+	read, write := io.Pipe()
+	w := &recorder{header: make(http.Header), begun: make(chan int, 1), body: write}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer func() {
+			if v := recover(); v != nil && v != http.ErrAbortHandler {
+				panic(v)
+			} else if v != nil {
+				_ = write.CloseWithError(errors.New("the answer broke off")) // never fails
+			}
+		}()
+		t.h.ServeHTTP(w, r)
+		w.WriteHeader(http.StatusOK) // where nothing was written
+		_ = write.Close()            // never fails
+	}()
+	select {
+	case status := <-w.begun:
+		return &http.Response{
+			StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+			Header: w.header, Body: &answer{read, ended}, ContentLength: -1, Request: r,
+		}, nil
+	case <-ended:
+		return nil, errors.New("there was no answer")
+	}
+}
+
+// An answer is a handler's. To close it is to wait until the handler has returned.
+type answer struct {
+	*io.PipeReader
+	ended chan struct{}
+}
+
+func (a *answer) Close() error {
+	err := a.PipeReader.Close()
+	<-a.ended
+	return err
 }
 
 type recorder struct {
 	header http.Header
-	status int
+	begun  chan int
 	wrote  bool
-	body   bytes.Buffer
+	body   *io.PipeWriter
 }
 
 func (w *recorder) Header() http.Header { return w.header }
 
 func (w *recorder) WriteHeader(status int) {
 	if !w.wrote {
-		w.status, w.wrote = status, true
+		w.wrote = true
+		w.begun <- status
 	}
 }
 
 func (w *recorder) Write(b []byte) (int, error) {
-	w.wrote = true
+	w.WriteHeader(http.StatusOK)
 	return w.body.Write(b)
 }

@@ -17,6 +17,7 @@ import (
 
 	"yett/alert"
 	"yett/gateway/wire"
+	"yett/practice"
 	"yett/problem"
 )
 
@@ -88,6 +89,14 @@ func nothingHere(w http.ResponseWriter, _ *http.Request) {
 // AdminHandler is the admin API: the routes of the practices and of the gateway itself. It stands behind the Unix socket
 // of a running gateway; a command that finds none running calls it in its own process.
 func (g *Gateway) AdminHandler() http.Handler {
+	calls := g.adminCalls()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls.ServeHTTP(w, r.WithContext(practice.WithActor(r.Context(), thisUser())))
+	})
+}
+
+// adminCalls serves the admin API to callers who are known from the connection.
+func (g *Gateway) adminCalls() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		gen := g.enter()
 		defer gen.leave()
@@ -107,7 +116,7 @@ func (g *Gateway) adminRoutes(gen *generation) http.Handler {
 	mux.HandleFunc("GET /checks", g.checks)
 	mux.HandleFunc("POST /reload", g.reloadRoute)
 	mux.HandleFunc("/", nothingHere)
-	return mux
+	return g.recorded(gen, mux)
 }
 
 func (g *Gateway) reloadRoute(w http.ResponseWriter, _ *http.Request) {

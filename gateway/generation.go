@@ -49,6 +49,7 @@ type generation struct {
 	sealing     store.Sealing // of the practice that is built first
 	routes      []practice.Route
 	admin       http.Handler
+	acts        []func(practice.Action)
 	checks      []practice.Check
 	run         []func(context.Context) error
 	closers     []func() error
@@ -246,6 +247,9 @@ func (gen *generation) gateLevel(l level) error {
 		}
 		if b.part.Observe != nil {
 			gen.server.Observe = append(gen.server.Observe, b.part.Observe)
+		}
+		if b.part.Act != nil {
+			gen.acts = append(gen.acts, b.part.Act)
 		}
 		gen.checks = append(gen.checks, b.part.Checks...)
 	}

@@ -44,6 +44,7 @@ func (g *Gateway) Reload() (*Change, error) {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
 	change, err := g.reload()
+	g.acted(change, err)
 	g.metrics.Reloaded(err == nil)
 	if err != nil {
 		g.alerts.Raise(reloadFailed, "", fmt.Sprintf("%v; still running configuration %s", err, g.gen.Load().id))

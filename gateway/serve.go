@@ -31,7 +31,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	control := &http.Server{Handler: g.AdminHandler(), ReadHeaderTimeout: 10 * time.Second}
+	control := &http.Server{Handler: g.adminCalls(), ReadHeaderTimeout: 10 * time.Second, ConnContext: withPeer}
 
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()

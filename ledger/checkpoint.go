@@ -11,6 +11,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -129,6 +131,36 @@ func Public(key string) (string, error) {
 
 // errKey never shows the key.
 var errKey = errors.New("not a signing key of a log")
+
+// NewVerifier returns what verifies checkpoints signed with the key of which public is the public half.
+func NewVerifier(public string) (note.Verifier, error) { return note.NewVerifier(public) }
+
+// Newest returns the newest signed checkpoint, nil if there is none.
+func (l *Log) Newest(ctx context.Context) ([]byte, error) {
+	if l.o.Heads != nil {
+		if h := l.loadHead(ctx); h != nil {
+			return h.signed, nil
+		}
+	}
+	found, err := list(l.dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range slices.Backward(found) {
+		b, err := readWhole(filepath.Join(l.dir, f.name+noteSuffix), maxTree)
+		if err != nil {
+			return nil, err
+		}
+		var last []byte
+		for one, rest := cutNote(b); one != nil; one, rest = cutNote(rest) {
+			last = one
+		}
+		if last != nil {
+			return last, nil
+		}
+	}
+	return nil, nil
+}
 
 // A Heads keeps the newest checkpoint, with the hashes that are needed to go on from it, outside the log's own files.
 type Heads interface {

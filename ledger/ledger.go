@@ -148,6 +148,23 @@ func (l *Log) write(line []byte, seq uint64) {
 	l.treeBuf = entry{h, uint32(l.size + int64(len(l.buf)))}.append(l.treeBuf) // #nosec G115 -- maxSegment
 }
 
+// Seq returns the number of the last line, 0 if there is none.
+func (l *Log) Seq() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pending != nil {
+		return l.pending.seq
+	}
+	return l.seq
+}
+
+// Writing reports whether lines are written here: whether Begin was called.
+func (l *Log) Writing() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ready
+}
+
 // Waiting returns how many bytes no file has taken yet.
 func (l *Log) Waiting() int {
 	l.mu.Lock()

@@ -304,7 +304,10 @@ func (l *Log) mend() error {
 		if err != nil {
 			return errors.Join(err, file.Close())
 		}
-		err = errors.Join(file.Truncate(r.size), hashes.Truncate(r.kept))
+		err = keepTorn(file, r.size, base+tornSuffix)
+		if err == nil {
+			err = errors.Join(file.Truncate(r.size), hashes.Truncate(r.kept))
+		}
 		if err == nil {
 			_, err = hashes.WriteAt(r.missing, r.kept)
 		}
@@ -338,6 +341,20 @@ func (l *Log) mend() error {
 	}
 	l.pending, l.ready = nil, true
 	return nil
+}
+
+// keepTorn keeps what follows the last line: it is no line, but it may be evidence.
+func keepTorn(lines *os.File, size int64, name string) (err error) {
+	info, err := lines.Stat()
+	if err != nil || info.Size() <= size {
+		return err
+	}
+	out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600) // #nosec G304 -- a segment's name
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, io.NewSectionReader(lines, size, info.Size()-size))
+	return errors.Join(err, out.Sync(), out.Close())
 }
 
 // adopt gives segments of older versions, which were lines only, their hashes.

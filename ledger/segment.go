@@ -22,6 +22,7 @@ const (
 	treeSuffix  = ".tree"
 	noteSuffix  = ".notes"
 	indexSuffix = ".idx"
+	tornSuffix  = ".torn" // what an unclean end left that is no line
 )
 
 // A segment's name is its day and its number within the day: 2026-11-23-0000. The names sort by time.

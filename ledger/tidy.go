@@ -108,7 +108,7 @@ func (l *Log) Expire(before int64) error {
 			return nil
 		}
 		// The hashes last, so that what a crash leaves is still known as this segment.
-		for _, suffix := range []string{indexSuffix, noteSuffix, lineSuffix, packSuffix, treeSuffix} {
+		for _, suffix := range []string{indexSuffix, tornSuffix, noteSuffix, lineSuffix, packSuffix, treeSuffix} {
 			if err := os.Remove(filepath.Join(l.dir, f.name+suffix)); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return err
 			}

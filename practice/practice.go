@@ -72,7 +72,7 @@ func (p *Practice) Validate(config any) error { return p.validate(config) }
 func (p *Practice) Build(config any, env *Env) (*Part, error) { return p.build(config, env) }
 
 // A Part is what a practice does at one level. A nil field takes no part there. TLS, Accept, PlainListen, Limits, Sealing,
-// Edge, Routes, Observe and Checks count only at the gateway's level, Upstream only at an API's, Preflight, Request, Response
+// Edge, Routes, Observe, Act and Checks count only at the gateway's level, Upstream only at an API's, Preflight, Request, Response
 // and Header only at an API's or operation's; Header also at the gateway's, for answers to calls of no API. What is kept
 // for the process takes new settings in Run, never in Build: a generation may be refused after it was built.
 type Part struct {
@@ -88,6 +88,7 @@ type Part struct {
 	Response    exchange.Step                    // status and header of the upstream's answer
 	Header      func(*exchange.Exchange)         // on every answer, refusals included
 	Observe     func(exchange.Record)            // after every exchange; must not wait
+	Act         func(Action)                     // after everything that was done to the gateway; must not wait
 	Routes      []Route                          // own paths of the admin API
 	Checks      []Check                          // is the practice effective?
 	Run         func(context.Context) error      // as long as the generation serves; the old one's ends before the new one's begins

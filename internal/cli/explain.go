@@ -4,12 +4,12 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/spf13/cobra"
@@ -18,6 +18,7 @@ import (
 	"yett/gateway"
 	"yett/internal/cli/term"
 	"yett/internal/source"
+	"yett/practice/activity"
 )
 
 func (a *app) explainCommand() *cobra.Command {
@@ -39,48 +40,7 @@ func (a *app) explainCommand() *cobra.Command {
 }
 
 // record is a record of the activity log.
-type record struct {
-	ID        string    `json:"id"`
-	Time      time.Time `json:"time"`
-	API       string    `json:"api"`
-	Op        string    `json:"op"`
-	Method    string    `json:"method"`
-	Path      string    `json:"path"`
-	Status    int       `json:"status"`
-	Principal *struct {
-		Client  string `json:"client,omitempty"`
-		Subject string `json:"subject,omitempty"`
-		Key     string `json:"key,omitempty"`
-	} `json:"principal,omitempty"`
-	Address  string `json:"address,omitempty"`
-	Code     string `json:"code,omitempty"`
-	Cause    string `json:"cause,omitempty"`
-	Findings []struct {
-		Pointer   string `json:"pointer,omitempty"`
-		Parameter string `json:"parameter,omitempty"`
-		In        string `json:"in,omitempty"`
-		Detail    string `json:"detail"`
-		Where     string `json:"where,omitempty"`
-		Rule      string `json:"rule,omitempty"`
-		Value     string `json:"value,omitempty"`
-	} `json:"findings,omitempty"`
-	Original  string `json:"original,omitempty"`
-	Decisions []struct {
-		Practice string  `json:"practice"`
-		Decision string  `json:"decision"`
-		Reason   string  `json:"reason,omitempty"`
-		Note     string  `json:"note,omitempty"`
-		TookUS   float64 `json:"took_us"`
-	} `json:"decisions,omitempty"`
-	Reached    bool   `json:"reached"`
-	Aborted    bool   `json:"aborted,omitempty"`
-	DurationUS int64  `json:"duration_us"`
-	UpstreamUS int64  `json:"upstream_us,omitempty"`
-	BytesIn    int64  `json:"bytes_in"`
-	BytesOut   int64  `json:"bytes_out"`
-	Proto      string `json:"proto,omitempty"`
-	Trace      string `json:"trace,omitempty"`
-}
+type record = activity.Entry
 
 func (a *app) explainID(cmd *cobra.Command, c *admin.Client, id string) error {
 	var r record
@@ -114,8 +74,8 @@ func (a *app) explainID(cmd *cobra.Command, c *admin.Client, id string) error {
 			words += " (" + d.Note + ")"
 		}
 		took := "–"
-		if d.TookUS > 0 {
-			took = fmt.Sprintf("%.1f", d.TookUS)
+		if d.Took > 0 {
+			took = fmt.Sprintf("%.1f", d.Took*1e6)
 		}
 		t.Rows = append(t.Rows, []string{d.Practice, a.symbol(d.Decision), words, took})
 	}
@@ -298,6 +258,12 @@ func who(r record) string {
 		if p.Key != "" {
 			parts = append(parts, "key "+p.Key)
 		}
+		if s := cmp.Or(p.Subject, p.Person); s != "" {
+			parts = append(parts, harmless(s))
+		}
+		if r.Shredded {
+			parts = append(parts, "whose name was shredded")
+		}
 	} else {
 		parts = append(parts, "nobody known")
 	}
@@ -308,7 +274,7 @@ func reached(r record) string {
 	if !r.Reached {
 		return "the upstream saw nothing"
 	}
-	return fmt.Sprintf("the upstream was asked, %.1f ms", float64(r.UpstreamUS)/1000)
+	return fmt.Sprintf("the upstream was asked, %.1f ms", r.Upstream*1000)
 }
 
 func (a *app) explainRoute(cmd *cobra.Command, c *admin.Client, method, path, host string, verbose bool) error {

@@ -29,6 +29,7 @@ var arrows = []arrow{
 	{"internal/cli", "config", "a command reads yett.yaml"},
 	{"internal/cli", "api", "the table of operations"},
 	{"internal/cli", "exchange", "refusals are told on the terminal as records"},
+	{"internal/cli", "ledger", "what verification found"},
 	{"internal/cli", "practice/...", "commands of a practice show its own types"},
 	{"internal/cli", "problem", "what a refusal is"},
 	{"internal/cli", "store/...", "commands work on the store where no gateway runs"},
@@ -191,7 +192,7 @@ func embedded(p pkg) []string {
 	var bad []string
 	for _, d := range p.Deps {
 		name, ours := strings.CutPrefix(d, module)
-		if ours && (name == "gateway" || strings.HasPrefix(name, "gateway/") || name == "config" || strings.HasPrefix(name, "practice/") && d != own) {
+		if ours && (name == "gateway" || strings.HasPrefix(name, "gateway/") || name == "config" || strings.HasPrefix(name, "practice/") && d != own && !strings.HasPrefix(d, own+"/")) {
 			bad = append(bad, name)
 		}
 	}

@@ -168,8 +168,9 @@ var mayUse = regexp.MustCompile(`^(Status[A-Z]\w*|Method[A-Z]\w*|Handler)$`)
 
 // callsOut are files that ask servers whom the operator named. No request of a caller passes through them.
 var callsOut = map[string]string{
-	"practice/token/fetch.go":     "the keys and metadata of issuers",
-	"practice/encrypt/transit.go": "the server that keeps the key-encryption key",
+	"practice/token/fetch.go":        "the keys and metadata of issuers",
+	"practice/activity/sink/otlp.go": "the collector that records are sent to",
+	"practice/encrypt/transit.go":    "the server that keeps the key-encryption key",
 }
 
 // httpUses returns the other names of net/http in a Go file.

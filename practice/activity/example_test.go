@@ -21,7 +21,7 @@ func Example() {
 		return
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	l, err := activity.Open(dir, activity.Options{})
+	l, err := activity.Open(context.Background(), dir, activity.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return

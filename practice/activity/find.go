@@ -4,154 +4,290 @@
 package activity
 
 import (
-	"bufio"
-	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
-	"io"
+	"fmt"
+	"io/fs"
+	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+
+	"yett/ledger"
+	"yett/practice/activity/search"
 )
 
 // ErrNotFound says that there is no record of an id.
 var ErrNotFound = errors.New("there is no record of this id")
 
-// Find returns the record of an id, with or without the prefix urn:uuid:. The time in the id leads to the file and the
-// place in it. Records that still wait for the disk are found too. An exchange that went on for more than two days is
-// not found by its id.
-func (l *Log) Find(id string) (*Entry, error) {
+// A Found is what a search came to.
+type Found struct {
+	Records []Entry
+	Matched int64 // records that match; a lower bound unless All
+	All     bool  // nothing was left unread
+	Of      int64 // records in the period
+}
+
+// Query reads a search in the language of package search. Subjects and addresses in it are found by their pseudonyms.
+func (l *Log) Query(ctx context.Context, text string) (*search.Query, error) {
+	q, err := search.Parse(text, l.o.Now())
+	if err != nil || l.o.People == nil {
+		return q, err
+	}
+	var failed error
+	q.Resolve(func(subject string) (string, bool) {
+		p, err := l.o.People.Pseudonym(ctx, subject)
+		if err != nil {
+			failed = err
+		}
+		return p, p != ""
+	}, func(a netip.Addr) string { return l.o.People.Address(a) })
+	return q, failed
+}
+
+// Search returns the newest records that match, the newest first, at most limit. What is still in memory is found too.
+func (l *Log) Search(ctx context.Context, q *search.Query, limit int) (*Found, error) {
+	out := &Found{All: true}
+	err := l.each(func(g ledger.Segment) (bool, error) {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		return true, l.searchIn(ctx, g, q, limit, out)
+	})
+	return out, err
+}
+
+// each calls f with every segment, the newest first, until it says no.
+func (l *Log) each(f func(ledger.Segment) (bool, error)) error {
+	if err := l.ledger.Flush(); err != nil {
+		// What no file takes is not found; the rest is.
+		l.o.Log.Error("records cannot be written", "error", err.Error())
+	}
+	all, err := l.ledger.Segments()
+	if err != nil {
+		return err
+	}
+	for _, g := range slices.Backward(all) {
+		more, err := f(g)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed meanwhile, because of its age
+		}
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// searchIn adds what matches in one segment.
+func (l *Log) searchIn(ctx context.Context, g ledger.Segment, q *search.Query, limit int, out *Found) (err error) {
+	var set search.Set
+	var exact bool
+	err = l.withIndex(g, func(s search.Source) error {
+		n, err := q.InPeriod(s)
+		if err != nil {
+			return err
+		}
+		out.Of += int64(n)
+		set, exact, err = q.Select(s)
+		return err
+	})
+	if err != nil || set.Count() == 0 {
+		return err
+	}
+	if exact {
+		out.Matched += int64(set.Count())
+		if len(out.Records) >= limit {
+			return nil
+		}
+	}
+	if !exact && len(out.Records) >= limit {
+		out.All = false
+		return nil
+	}
+	r, err := g.Open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	for i := range set.Backward() {
+		if len(out.Records) >= limit {
+			out.All = out.All && exact
+			return nil
+		}
+		line, err := r.Line(int64(i))
+		if err != nil {
+			return err
+		}
+		if !exact {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if !q.Match(line) {
+				continue
+			}
+			out.Matched++
+		}
+		var e Entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			return fmt.Errorf("record %d of segment %s: %w (yett log verify tells more)", i, g.Name, err)
+		}
+		out.Records = append(out.Records, e)
+	}
+	return nil
+}
+
+// live is the index of the segment that is open, as far as it was read.
+type live struct {
+	name    string
+	builder *search.Builder
+}
+
+// withIndex calls f with the index of a segment. One that has none, because it is open still, is read.
+func (l *Log) withIndex(g ledger.Segment, f func(search.Source) error) (err error) {
+	file, err := os.Open(g.IndexFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return l.withLive(g, f)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	ix, err := search.OpenIndex(file, info.Size())
+	if err != nil {
+		// An index is made of lines, so a broken one costs time only.
+		l.o.Log.Error("an index of the records cannot be used (yett log verify tells more)", "segment", g.Name, "error", err.Error())
+		return l.withLive(g, f)
+	}
+	return f(ix)
+}
+
+func (l *Log) withLive(g ledger.Segment, f func(search.Source) error) (err error) {
+	l.indexing.Lock()
+	defer l.indexing.Unlock()
+	if l.live.name != g.Name {
+		l.live = live{g.Name, new(search.Builder)}
+	}
+	b := l.live.builder
+	if int64(b.Len()) < g.Count {
+		r, err := g.Open()
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, r.Close()) }()
+		for line, err := range r.Lines(int64(b.Len())) {
+			if err != nil {
+				return err
+			}
+			b.Add(line)
+		}
+	}
+	return f(b)
+}
+
+// Find returns the record of an id, with or without the prefix urn:uuid:. The time in the id leads to it.
+func (l *Log) Find(ctx context.Context, id string) (*Entry, error) {
 	u, err := uuid.Parse(strings.TrimPrefix(strings.TrimSpace(id), "urn:uuid:"))
 	if err != nil || u.Version() != 7 {
 		return nil, ErrNotFound
 	}
-	want := []byte(`{"id":"` + u.String() + `"`)
-	if e, err := l.waiting(want); e != nil || err != nil {
-		return e, err
-	}
-	sec, nsec := u.Time().UnixTime()
-	began := time.Unix(sec, nsec).UTC()
-	files, err := l.files()
+	began := time.Unix(u.Time().UnixTime()).UTC()
+	q, err := search.Parse(fmt.Sprintf("id=%s since=%s until=%s", u, began.Add(-slack).Format(time.RFC3339), began.Add(slack).Format(time.RFC3339)), l.o.Now())
 	if err != nil {
 		return nil, err
 	}
-	// A record stands where its exchange ended: on the same day or a later one.
-	from := began.Add(-slack).Truncate(24 * time.Hour)
-	for _, name := range files {
-		day, _, _ := parseName(filepath.Base(name))
-		if day.Before(from) || day.After(from.AddDate(0, 0, 3)) {
-			continue
-		}
-		if e, err := findIn(name, want, began); err != nil || e != nil {
-			return e, err
-		}
-	}
-	return nil, ErrNotFound
-}
-
-// waiting looks among the lines that no file has yet.
-func (l *Log) waiting(want []byte) (*Entry, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	i := bytes.Index(l.buf, want)
-	if i < 0 {
-		return nil, nil
-	}
-	line, _, _ := bytes.Cut(l.buf[i:], []byte{'\n'})
-	e := new(Entry)
-	return e, json.Unmarshal(line, e)
-}
-
-// slack is how far the lines of a file may stand out of the order in which their exchanges ended.
-const slack = time.Minute
-
-// findIn looks for a line in one file: a binary search by the time of its end leads near it, and a scan finds it.
-func findIn(name string, want []byte, began time.Time) (_ *Entry, err error) {
-	f, err := os.Open(name) // #nosec G304 -- a name that parseName accepted, in the log's own directory
+	found, err := l.Search(ctx, q, 1)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, err
+	if len(found.Records) == 0 {
+		return nil, ErrNotFound
 	}
-	first := sort.Search(int(size/block)+1, func(i int) bool {
-		t, ok := endAfter(f, int64(i)*block)
-		return !ok || !t.Before(began.Add(-slack))
-	})
-	from := int64(max(0, first-1)) * block
-	if _, err := f.Seek(from, io.SeekStart); err != nil {
-		return nil, err
-	}
-	return scan(bufio.NewReaderSize(f, block), want)
+	return &found.Records[0], nil
 }
 
-// endAfter returns when the exchange of the first whole line after an offset ended. Ends are in order, beginnings are
-// not: a long exchange stands behind short ones that began later.
-func endAfter(f *os.File, offset int64) (time.Time, bool) {
-	b := make([]byte, block)
-	n, _ := f.ReadAt(b, offset) // a short read is the end of the file
-	b = b[:n]
-	if offset > 0 {
-		_, b, _ = bytes.Cut(b, []byte{'\n'})
-	}
-	line, _, whole := bytes.Cut(b, []byte{'\n'})
-	var e struct {
-		Time       time.Time `json:"time"`
-		DurationUS int64     `json:"duration_us"`
-	}
-	if !whole || json.Unmarshal(line, &e) != nil {
-		return time.Time{}, false
-	}
-	return e.Time.Add(time.Duration(e.DurationUS) * time.Microsecond), true
-}
+// slack is how far the time in an id may be from that of its record.
+const slack = 2 * time.Second
 
-// scan looks for the line that begins with want, up to the end of the file. Where it begins in the middle of a line,
-// that one is not it.
-func scan(r *bufio.Reader, want []byte) (*Entry, error) {
-	for {
-		line, err := r.ReadSlice('\n')
-		if err == nil && bytes.HasPrefix(line, want) {
-			e := new(Entry)
-			return e, json.Unmarshal(line, e)
-		}
-		if errors.Is(err, io.EOF) {
-			return nil, nil
-		}
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return nil, err
-		}
-	}
-}
-
-// Last returns the newest n records, the oldest of them first. Lines that cannot be read are left out.
+// Last returns the newest n lines, the oldest of them first. Those that cannot be read are left out.
 func (l *Log) Last(n int) ([]Entry, error) {
-	files, err := l.files()
-	if err != nil {
-		return nil, err
-	}
 	var out []Entry
-	for _, name := range slices.Backward(files) {
-		if len(out) >= n {
-			break
+	err := l.each(func(g ledger.Segment) (_ bool, err error) {
+		r, err := g.Open()
+		if err != nil {
+			return false, err
 		}
-		err := backwards(name, func(line []byte) bool {
+		defer func() { err = errors.Join(err, r.Close()) }()
+		for i := g.Count - 1; i >= 0 && len(out) < n; i-- {
+			line, err := r.Line(i)
+			if err != nil {
+				return false, err
+			}
 			var e Entry
 			if json.Unmarshal(line, &e) == nil {
 				out = append(out, e)
 			}
-			return len(out) < n
-		})
-		if err != nil {
-			return nil, err
+		}
+		return len(out) < n, nil
+	})
+	slices.Reverse(out)
+	return out, err
+}
+
+// Export yields the lines that match, the oldest first, as they lie in the log: nothing sealed is opened.
+func (l *Log) Export(ctx context.Context, q *search.Query, yield func(line []byte) error) error {
+	if err := l.ledger.Flush(); err != nil {
+		return err // an export that silently lacks something is none
+	}
+	all, err := l.ledger.Segments()
+	if err != nil {
+		return err
+	}
+	for _, g := range all {
+		if err := l.exportOf(ctx, g, q, yield); err != nil {
+			return err
 		}
 	}
-	slices.Reverse(out)
-	return out, nil
+	return nil
+}
+
+func (l *Log) exportOf(ctx context.Context, g ledger.Segment, q *search.Query, yield func([]byte) error) (err error) {
+	var set search.Set
+	var exact bool
+	err = l.withIndex(g, func(s search.Source) (err error) {
+		set, exact, err = q.Select(s)
+		return err
+	})
+	if err != nil || set.Count() == 0 {
+		return err
+	}
+	r, err := g.Open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	for i := range set.All() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		line, err := r.Line(int64(i))
+		if err != nil {
+			return err
+		}
+		if !exact && !q.Match(line) {
+			continue
+		}
+		if err := yield(line); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -4,23 +4,24 @@
 package activity
 
 import (
+	"context"
 	"encoding/base64"
 	"strconv"
 	"time"
 	"unicode/utf8"
 
 	"yett/exchange"
+	"yett/practice"
 )
 
 // maxText bounds every text in a record, in bytes.
 const maxText = 512
 
-// appendRecord appends r as one line of JSON, the form of an Entry. It is the allowlist: what is not written here is in
-// no log. Every text is bounded, and nothing in it disturbs a terminal or a reader of lines. sealed is what seal made.
-func appendRecord(dst []byte, seq uint64, r *exchange.Record, sealed []byte) []byte {
-	dst = append(append(append(dst, `{"id":"`...), r.ID...), `","seq":`...)
-	dst = strconv.AppendUint(dst, seq, 10)
-	dst = append(appendTime(append(dst, `,"time":"`...), r.Time), `","kind":"exchange"`...)
+// appendRecord appends r as one line of JSON, the form of an Entry, without a line feed. It is the allowlist: what is not
+// written here is in no log. Every text is bounded, and nothing in it disturbs a terminal or a reader of lines.
+func (l *Log) appendRecord(ctx context.Context, dst []byte, seq uint64, r *exchange.Record) []byte {
+	p := l.personal(ctx, r)
+	dst = appendHead(dst, seq, r.ID, r.Time, KindExchange)
 	dst = appendText(dst, "api", r.API)
 	dst = appendText(dst, "op", r.Operation)
 	dst = appendText(dst, "method", r.Method)
@@ -28,26 +29,25 @@ func appendRecord(dst []byte, seq uint64, r *exchange.Record, sealed []byte) []b
 	if r.Status != 0 {
 		dst = strconv.AppendInt(append(dst, `,"status":`...), int64(r.Status), 10)
 	}
-	if r.Client != "" || r.Subject != "" || r.Key != "" {
+	if r.Client != "" || p.subject != "" || p.person != "" || r.Key != "" {
 		dst = append(dst, `,"principal":`...)
 		open := len(dst)
 		dst = appendText(dst, "client", r.Client)
 		dst = appendText(dst, "key", r.Key)
-		dst = appendText(dst, "subject", r.Subject)
+		dst = appendText(dst, "subject", p.subject)
+		dst = appendText(dst, "person", p.person)
 		dst[open] = '{' // in place of the first comma
 		dst = append(dst, '}')
 	}
-	if r.Address.IsValid() {
-		dst = append(r.Address.AppendTo(append(dst, `,"address":"`...)), '"')
-	}
+	dst = appendText(dst, "address", p.address)
 	dst = appendText(dst, "code", r.Code)
-	dst = appendText(dst, "cause", r.Cause)
+	dst = appendText(dst, "cause", p.cause)
 	dst = appendFindings(dst, r)
 	dst = appendDecisions(dst, r.Decisions)
 	dst = strconv.AppendBool(append(dst, `,"reached":`...), r.Reached)
-	dst = strconv.AppendInt(append(dst, `,"duration_us":`...), r.Duration.Microseconds(), 10)
+	dst = appendSeconds(dst, "duration", r.Duration)
 	if r.Upstream >= time.Microsecond {
-		dst = strconv.AppendInt(append(dst, `,"upstream_us":`...), r.Upstream.Microseconds(), 10)
+		dst = appendSeconds(dst, "upstream", r.Upstream)
 	}
 	dst = strconv.AppendInt(append(dst, `,"bytes_in":`...), r.BytesIn, 10)
 	dst = strconv.AppendInt(append(dst, `,"bytes_out":`...), r.BytesOut, 10)
@@ -56,10 +56,29 @@ func appendRecord(dst []byte, seq uint64, r *exchange.Record, sealed []byte) []b
 	}
 	dst = appendText(dst, "proto", r.Proto)
 	dst = appendText(dst, "trace", r.Trace)
-	if len(sealed) > 0 {
-		dst = append(base64.StdEncoding.AppendEncode(append(dst, `,"sealed":"`...), sealed), '"')
+	dst = appendSealed(dst, p.sealed)
+	return append(dst, '}')
+}
+
+// appendHead begins a line.
+func appendHead(dst []byte, seq uint64, id string, at time.Time, kind string) []byte {
+	dst = strconv.AppendUint(append(dst, `{"seq":`...), seq, 10)
+	dst = appendText(dst, "id", id)
+	dst = append(appendTime(append(dst, `,"time":"`...), at), '"')
+	return appendText(dst, "kind", kind)
+}
+
+func appendSealed(dst, sealed []byte) []byte {
+	if len(sealed) == 0 {
+		return dst
 	}
-	return append(dst, '}', '\n')
+	return append(base64.StdEncoding.AppendEncode(append(dst, `,"sealed":"`...), sealed), '"')
+}
+
+// appendSeconds appends a duration in seconds, to the tenth of a microsecond.
+func appendSeconds(dst []byte, name string, d time.Duration) []byte {
+	dst = append(append(append(dst, `,"`...), name...), `":`...)
+	return strconv.AppendFloat(dst, float64(d/100)/1e7, 'f', -1, 64)
 }
 
 // maxFindings and maxDecisions bound a line; both are more than any chain of steps makes.
@@ -105,8 +124,7 @@ func appendDecisions(dst []byte, all []exchange.Decision) []byte {
 		dst = appendText(dst, "decision", d.Outcome.String())
 		dst = appendText(dst, "reason", d.Code)
 		dst = appendText(dst, "note", d.Note)
-		dst = strconv.AppendFloat(append(dst, `,"took_us":`...), float64(d.Took.Nanoseconds())/1000, 'f', -1, 64)
-		dst = append(dst, '}')
+		dst = append(appendSeconds(dst, "took", d.Took), '}')
 	}
 	if len(all) > 0 {
 		dst = append(dst, ']')
@@ -114,16 +132,17 @@ func appendDecisions(dst []byte, all []exchange.Decision) []byte {
 	return dst
 }
 
-// appendNotice appends a line that is not about one exchange: a gap or a stop.
-func appendNotice(dst []byte, seq uint64, at time.Time, kind string, lost uint64, cause string) []byte {
-	dst = strconv.AppendUint(append(dst, `{"seq":`...), seq, 10)
-	dst = append(appendTime(append(dst, `,"time":"`...), at), '"')
-	dst = appendText(dst, "kind", kind)
-	if lost > 0 {
-		dst = strconv.AppendUint(append(dst, `,"lost":`...), lost, 10)
+// appendAction appends an action as one line.
+func appendAction(dst []byte, seq uint64, a *practice.Action, person string, sealed []byte) []byte {
+	dst = appendHead(dst, seq, a.ID, a.Time, KindAdmin)
+	dst = appendText(dst, "op", a.Op)
+	if a.Status != 0 {
+		dst = strconv.AppendInt(append(dst, `,"status":`...), int64(a.Status), 10)
 	}
-	dst = appendText(dst, "cause", cause)
-	return append(dst, '}', '\n')
+	dst = appendText(dst, "actor", a.Actor)
+	dst = appendText(dst, "person", person)
+	dst = appendText(dst, "note", a.Note)
+	return append(appendSealed(dst, sealed), '}')
 }
 
 func appendTime(dst []byte, t time.Time) []byte { return t.UTC().AppendFormat(dst, time.RFC3339Nano) }

@@ -1,14 +1,17 @@
 // Copyright The yett Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package activity keeps one record of every exchange: who called what, what each practice decided, and why.
+// Package activity keeps one record of every exchange: who called what, what each practice decided, and why; and of every
+// administrative action.
 //
-// It stops attacks and faults from passing unnoticed (OWASP API10:2019, ASVS V16), and, by its redaction, the log itself
-// from becoming a leak. It does not stop anybody who may write the files from changing them unnoticed.
+// It stops attacks and faults from passing unnoticed (OWASP API10:2019, ASVS V16); it stops records from being altered
+// unnoticed, because they are lines of a ledger; and, by its redaction, the log itself from becoming a leak. It does not
+// stop anybody who holds the signing key and the store from writing another history: only a checkpoint that was exported
+// before tells that.
 //
 // Used alone, with one process for each directory:
 //
-//	l, err := activity.Open(dir, activity.Options{})
+//	l, err := activity.Open(ctx, dir, activity.Options{})
 //	go l.Run(ctx)
 //	http.Serve(listener, l.Handler(mux))
 //	l.Close() // last
@@ -17,72 +20,82 @@ package activity
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"yett/alert"
 	"yett/exchange"
+	"yett/ledger"
+	"yett/practice"
+	"yett/practice/activity/search"
 	"yett/problem"
 	"yett/store"
 )
 
 // Options shape a Log; the zero value works.
 type Options struct {
-	Now       func() time.Time // default: time.Now
-	Log       *slog.Logger     // default: nowhere
-	Drop      bool             // drop and count what cannot be recorded; else refuse new exchanges
-	Retention time.Duration    // older files are removed; default 90 days
-	FileSize  int64            // bytes after which a new file begins; default 256 MiB
-	Queue     int              // records that may wait for the disk; default 8192
-	// Sealer keeps what a record holds for the operator's eyes alone: the beginning of an answer that was replaced, and a
-	// value that did not fit. Nil: it is not kept.
+	Now         func() time.Time // default: time.Now
+	Log         *slog.Logger     // default: nowhere
+	Drop        bool             // drop and count what cannot be recorded; else refuse new exchanges
+	Retention   time.Duration    // older segments are removed; default 90 days
+	SegmentSize int64            // bytes after which a new segment begins; default 64 MiB
+	Queue       int              // records that may wait for the disk; default 8192
+	// Key signs the checkpoints (see ledger.NewKey). Empty: one is made beside the log, mode 0600, where whoever can
+	// write the log can read it too.
+	Key   string
+	Heads ledger.Heads // keep the newest checkpoint elsewhere; nil: nowhere
+	// Sealer keeps what a record holds for the operator's eyes alone: the cause of a refusal, the beginning of an answer
+	// that was replaced, and a value that did not fit. Nil: the cause stands in clear, and the rest is not kept.
 	Sealer store.Sealer
+	// People keep what a record says of a person under a key of that person's own. Nil: subjects stand in clear.
+	People *People
+	// Hide names what is replaced by a pseudonym for good: Subjects, Addresses. It needs People.
+	Hide []string
+	// Alerts are told when records cannot be written. Nil: nobody.
+	Alerts *alert.Board
 }
 
 // A Log is the records in one directory. It is safe for concurrent use by one process.
 type Log struct {
 	dir       string
 	o         Options
+	ledger    *ledger.Log
+	public    string // half of the signing key
 	drop      atomic.Bool
 	retention atomic.Int64
-	queue     chan exchange.Record
+	hide      atomic.Uint32
+	stuck     atomic.Bool  // the disk or the queue is full
+	behind    atomic.Int32 // sinks that may not fall further behind
+	queue     queue
 	flush     chan chan error
-	lost      atomic.Uint64 // since the last gap was written
-	stuck     atomic.Bool   // the disk or the queue is full
+	closed    sync.Once
 
-	mu     sync.Mutex // of everything below
-	seq    uint64     // of the last line, written or buffered
-	broke  string     // how the log ended before, until it is written
-	wrote  bool       // this process has written something
-	closed bool
-	file   *os.File
-	day    string
-	part   int
-	size   int64 // of whole lines in file
-	buf    []byte
+	sinks    sinks
+	indexing sync.Mutex // of live
+	live     live
 }
 
 const (
 	syncEvery   = time.Second
-	flushAt     = 64 << 10 // bytes that wait for the tick at most
-	maxBuffered = 8 << 20  // bytes that wait for a disk which does not take them
+	tidyEvery   = 10 * time.Second
+	maxBuffered = 8 << 20 // bytes that wait for a disk which does not take them
 )
 
-// Open opens the log in dir, made with mode 0700 if there is none. A line that a crash cut off is removed from the end;
-// after a crash a gap will say that records of the last second may be missing. Nothing is written before the first
-// record.
-func Open(dir string, o Options) (*Log, error) {
+// Open opens the log in dir, made with mode 0700 if there is none. Nothing is written before the first record, and then
+// what a crash cut off is mended; see package ledger.
+func Open(ctx context.Context, dir string, o Options) (*Log, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.FileSize <= 0 {
-		o.FileSize = 256 << 20
 	}
 	if o.Queue <= 0 {
 		o.Queue = 8192
@@ -90,33 +103,78 @@ func Open(dir string, o Options) (*Log, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	l := &Log{dir: dir, o: o, queue: make(chan exchange.Record, o.Queue), flush: make(chan chan error)}
-	l.adopt(o.Drop, o.Retention)
-	if err := l.recover(); err != nil {
+	if o.Key == "" {
+		var err error
+		if o.Key, err = ownKey(filepath.Join(dir, "signing.key")); err != nil {
+			return nil, err
+		}
+	}
+	l := &Log{dir: dir, o: o, flush: make(chan chan error), queue: queue{most: o.Queue, wake: make(chan struct{}, 1)}}
+	l.adopt(o.Drop, o.Retention, o.Hide)
+	var err error
+	if l.public, err = ledger.Public(o.Key); err != nil {
+		return nil, err
+	}
+	l.ledger, err = ledger.Open(ctx, dir, ledger.Options{
+		Key: o.Key, Heads: o.Heads, Now: o.Now, Log: o.Log, SegmentSize: o.SegmentSize, Index: search.Build,
+	})
+	if err != nil {
 		return nil, err
 	}
 	return l, nil
 }
 
+// ownKey returns the signing key in a file, made on the first call.
+func ownKey(name string) (string, error) {
+	b, err := os.ReadFile(name) // #nosec G304 -- a fixed name in the log's own directory
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return string(b), err
+	}
+	key, err := ledger.NewKey()
+	if err != nil {
+		return "", err
+	}
+	return key, os.WriteFile(name, []byte(key), 0o600)
+}
+
 // adopt takes what may change while the log is open.
-func (l *Log) adopt(drop bool, retention time.Duration) {
+func (l *Log) adopt(drop bool, retention time.Duration, hide []string) {
 	if retention <= 0 {
 		retention = 90 * 24 * time.Hour
 	}
 	l.drop.Store(drop)
 	l.retention.Store(int64(retention))
+	l.hide.Store(hidden(hide))
 }
 
-// Check refuses new exchanges while the log cannot take their records: nothing passes unrecorded.
+// Check refuses new exchanges while the log cannot take their records: nothing passes unrecorded. An exchange that it has
+// seen counts as under way until it is observed.
 func (l *Log) Check(*exchange.Exchange) error {
-	if !l.stuck.Load() || l.drop.Load() {
-		return nil
+	if err := l.ledger.Begin(); err != nil {
+		return l.refuse(err)
 	}
-	return errStuck
+	l.ledger.Enter()
+	if l.stuck.Load() {
+		return l.refuse(errStuck)
+	}
+	if l.behind.Load() > 0 {
+		return l.refuse(errBehind)
+	}
+	return nil
 }
 
-var errStuck = &problem.Error{Status: http.StatusServiceUnavailable, Code: "cannot_record",
-	Detail: "The gateway cannot keep its records now.", Cause: errors.New("the activity log is full or cannot be written")}
+var (
+	errStuck  = errors.New("the activity log is full or cannot be written")
+	errBehind = errors.New("a sink of the activity log is too far behind")
+)
+
+func (l *Log) refuse(why error) error {
+	if l.drop.Load() {
+		return nil // fail open, because the operator chose it: the log says how many are missing
+	}
+	return &problem.Error{Status: http.StatusServiceUnavailable, Code: "cannot_record",
+		Detail: "The gateway cannot keep its records now.", Cause: why}
+}
 
 // Handler records next. Run must be running.
 func (l *Log) Handler(next http.Handler) http.Handler {
@@ -127,58 +185,69 @@ func (l *Log) Handler(next http.Handler) http.Handler {
 	return s.Around(next)
 }
 
-// Observe queues the record of an exchange. It never waits.
+// Observe queues the record of an exchange. It never waits for the disk.
 func (l *Log) Observe(r exchange.Record) {
-	select {
-	case l.queue <- r:
-	default:
-		l.lost.Add(1)
+	if !l.take(item{record: r}) {
+		return
+	}
+	if len(r.Decisions) > 0 && r.Decisions[0].Practice == "activity" {
+		l.ledger.Leave() // Check has seen it
+	}
+}
+
+// Act queues what an operator did.
+func (l *Log) Act(a practice.Action) { l.take(item{action: &a}) }
+
+// take gives an item its number and queues it.
+func (l *Log) take(i item) bool {
+	if err := l.ledger.Begin(); err != nil {
+		// Without a counter nothing has a number; new exchanges are refused.
+		if !l.stuck.Swap(true) {
+			l.o.Log.Error("records cannot be written", "error", err.Error())
+		}
+		return false
+	}
+	if !l.queue.put(i, l.ledger.Number) {
 		l.stuck.Store(true)
 	}
+	return true
 }
 
 // Run writes what Observe queues until ctx ends, and then what is left. It returns at once if the directory cannot be
 // written.
 func (l *Log) Run(ctx context.Context) error {
-	l.mu.Lock()
-	err := l.rotate()
-	l.mu.Unlock()
-	if err != nil {
-		return err
+	if err := l.ledger.Begin(); err != nil {
+		return fmt.Errorf("the log in %s: %w", l.dir, err)
 	}
 	// The disk is asked to keep what was written beside the loop that writes: a slow disk does not fill the queue.
-	var syncer sync.WaitGroup
-	defer syncer.Wait()
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	background, stop := context.WithCancel(ctx)
 	defer stop()
-	syncer.Go(func() { l.settling(background) })
+	beside.Go(func() { l.every(background, syncEvery, l.settle) })
+	beside.Go(func() { l.every(background, tidyEvery, l.tidy) })
 	for {
 		select {
-		case r := <-l.queue:
-			l.write(&r)
+		case <-l.queue.wake:
+			l.write(ctx)
 		case done := <-l.flush:
-			l.drain()
-			done <- l.sync()
+			l.write(ctx)
+			done <- l.ledger.Sync(ctx)
 		case <-ctx.Done():
-			l.drain()
-			return l.sync()
+			last := context.WithoutCancel(ctx)
+			l.write(last)
+			return l.ledger.Sync(last)
 		}
 	}
 }
 
-// settling brings records to the disk every second and removes old files every hour.
-func (l *Log) settling(ctx context.Context) {
-	tick := time.NewTicker(syncEvery)
+func (l *Log) every(ctx context.Context, d time.Duration, f func(context.Context)) {
+	tick := time.NewTicker(d)
 	defer tick.Stop()
-	var expired time.Time
 	for {
 		select {
 		case <-tick.C:
-			l.settle()
-			if now := l.o.Now(); now.Sub(expired) > time.Hour {
-				expired = now
-				l.expire(now)
-			}
+			f(ctx)
 		case <-ctx.Done():
 			return
 		}
@@ -187,100 +256,84 @@ func (l *Log) settling(ctx context.Context) {
 
 // settle brings everything written to the disk. Once that works again and the queue has room, new exchanges are
 // admitted.
-func (l *Log) settle() {
-	if err := l.sync(); err != nil {
-		l.o.Log.Error("records cannot be written", "error", err.Error())
-		return
-	}
-	if len(l.queue) <= cap(l.queue)/2 && l.stuck.Swap(false) {
-		l.o.Log.Info("records are written again")
-	}
-}
-
-// drain writes what is queued now.
-func (l *Log) drain() {
-	for {
-		select {
-		case r := <-l.queue:
-			l.write(&r)
-		default:
+func (l *Log) settle(ctx context.Context) {
+	if err := l.ledger.Sync(ctx); err != nil {
+		if ctx.Err() != nil {
 			return
 		}
-	}
-}
-
-// write puts a record into the buffer. A full buffer goes to the file at once, the rest every second.
-func (l *Log) write(r *exchange.Record) {
-	sealed := l.seal(r)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.gap()
-	if len(l.buf) > maxBuffered {
-		l.lost.Add(1)
-		return
-	}
-	l.seq++
-	l.wrote = true
-	l.buf = appendRecord(l.buf, l.seq, r, sealed)
-	// While the disk takes nothing, only the tick tries.
-	if len(l.buf) >= flushAt && !l.stuck.Load() {
-		if err := l.flushLocked(); err != nil {
-			l.stuck.Store(true)
-		}
-	}
-}
-
-// gap says in the log what is missing before the next line.
-func (l *Log) gap() {
-	if len(l.buf) > maxBuffered {
-		return
-	}
-	if l.broke != "" {
-		l.notice(KindGap, 0, l.broke)
-		l.broke = ""
-	}
-	if n := l.lost.Swap(0); n > 0 {
-		l.notice(KindGap, n, "the disk or the queue was full")
-	}
-}
-
-func (l *Log) notice(kind string, lost uint64, cause string) {
-	l.seq++
-	l.wrote = true
-	l.buf = appendNotice(l.buf, l.seq, l.o.Now(), kind, lost, cause)
-}
-
-// sync brings everything written so far to the disk.
-func (l *Log) sync() error {
-	f, err := l.flushFile()
-	if err == nil && f != nil {
-		// A file that was closed meanwhile was synced before.
-		if err = f.Sync(); errors.Is(err, os.ErrClosed) {
-			err = nil
-		}
-	}
-	if err != nil {
 		l.stuck.Store(true)
+		l.o.Log.Error("records cannot be written", "error", err.Error())
+		if l.o.Alerts != nil {
+			l.o.Alerts.Raise(stuckAlert, "", "records cannot be written: "+err.Error())
+		}
+		return
 	}
-	return err
-}
-
-func (l *Log) flushFile() (*os.File, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.lost.Load() > 0 {
-		l.gap()
-	}
-	if err := l.lookAfter(); err != nil {
-		return nil, err
-	}
-	if l.file == nil {
-		if err := l.rotate(); err != nil {
-			return nil, err
+	l.queue.nudge() // what waited for the disk
+	if l.queue.len() <= l.o.Queue/2 && l.stuck.Swap(false) {
+		l.o.Log.Info("records are written again")
+		if l.o.Alerts != nil {
+			l.o.Alerts.Clear(stuckAlert, "")
 		}
 	}
-	err := l.flushLocked()
-	return l.file, err
+}
+
+const stuckAlert = "records_not_written"
+
+// tidy gives closed segments their index, packs them, and removes old ones.
+func (l *Log) tidy(ctx context.Context) {
+	if err := l.ledger.Tidy(ctx); err != nil && ctx.Err() == nil {
+		l.o.Log.Error("old records cannot be packed", "error", err.Error())
+	}
+	before, err := l.ledger.Expirable(time.Duration(l.retention.Load()))
+	if err == nil && before > 0 {
+		// The log says so before it does so.
+		if l.take(item{notice: &ledger.Notice{Kind: ledger.KindExpired, Before: before, Time: l.o.Now()}}) {
+			if err = l.Flush(ctx); err == nil {
+				err = l.ledger.Expire(before)
+			}
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		l.o.Log.Error("old records cannot be removed", "error", err.Error())
+	}
+}
+
+// write brings what is queued into the ledger's buffer. While the disk takes nothing, the queue fills up.
+func (l *Log) write(ctx context.Context) { l.writeAll(ctx, l.queue.get) }
+
+func (l *Log) writeAll(ctx context.Context, get func() []item) {
+	for l.ledger.Waiting() < maxBuffered {
+		items := get()
+		if len(items) == 0 {
+			return
+		}
+		l.prepare(ctx, items)
+		for i := range items {
+			l.writeItem(ctx, &items[i])
+			// While the disk takes nothing, only settle tries.
+			if l.ledger.Full() && !l.stuck.Load() {
+				if err := l.ledger.Flush(); err != nil {
+					l.stuck.Store(true)
+				}
+			}
+		}
+		l.queue.done(items)
+	}
+}
+
+func (l *Log) writeItem(ctx context.Context, i *item) {
+	switch {
+	case i.notice != nil:
+		i.notice.Seq = i.seq
+		l.ledger.WriteNotice(*i.notice)
+	case i.action != nil:
+		person, sealed := l.sealAction(ctx, i.action)
+		l.queue.line = appendAction(l.queue.line[:0], i.seq, i.action, person, sealed)
+		l.ledger.Write(l.queue.line, i.seq)
+	default:
+		l.queue.line = l.appendRecord(ctx, l.queue.line[:0], i.seq, &i.record)
+		l.ledger.Write(l.queue.line, i.seq)
+	}
 }
 
 // Flush waits until everything observed so far is on the disk. Run must be running.
@@ -301,26 +354,12 @@ func (l *Log) Flush(ctx context.Context) error {
 
 // Close writes what is left and that the log was closed in order. It is called once nothing is observed any more and
 // Run has returned.
-func (l *Log) Close() error {
-	l.drain()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return nil
-	}
-	l.closed = true
-	var err error
-	if l.lost.Load() > 0 {
-		l.gap()
-	}
-	if l.wrote {
-		l.notice(KindStop, 0, "")
-		err = l.flushLocked()
-	}
-	if l.file == nil {
-		return err
-	}
-	err = errors.Join(err, l.file.Sync(), l.file.Close())
-	l.file = nil
+func (l *Log) Close() (err error) {
+	l.closed.Do(func() {
+		ctx, done := context.WithTimeout(context.Background(), 30*time.Second)
+		defer done()
+		l.writeAll(ctx, func() []item { return l.queue.close(l.ledger.Number) })
+		err = l.ledger.Close(ctx)
+	})
 	return err
 }

@@ -7,19 +7,42 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
 
+	"yett/ledger"
 	"yett/practice"
+	"yett/practice/activity/ocsf"
+	"yett/practice/activity/search"
 	"yett/problem"
 )
 
 // routes are the log's calls of the admin API.
 func (l *Log) routes() []practice.Route {
+	handle := func(pattern string, f func(http.ResponseWriter, *http.Request) error) practice.Route {
+		return practice.Route{Pattern: pattern, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := f(w, r); err != nil {
+				_ = problem.Write(w, "about:blank", problem.From(err)) // the client is gone; nobody is left to tell
+			}
+		})}
+	}
 	return []practice.Route{
-		{Pattern: "GET /records/{id}", Handler: http.HandlerFunc(l.show)},
-		{Pattern: "GET /records", Handler: http.HandlerFunc(l.list)},
+		handle("GET /records/{id}", l.show),
+		handle("GET /records", l.list),
+		handle("GET /records/search", l.search),
+		handle("GET /records/export", l.export),
+		handle("GET /records/tail", l.tail),
+		handle("POST /records/verify", l.verify),
+		handle("GET /records/checkpoint", l.checkpoint),
+		handle("POST /records/shred", l.shred),
+		handle("GET /records/review", l.review),
+		handle("POST /records/review", l.sign),
+		handle("GET /records/sinks", func(w http.ResponseWriter, _ *http.Request) error {
+			return answer(w, map[string]any{"sinks": l.sinks.states()})
+		}),
 	}
 }
 
@@ -32,61 +55,297 @@ func (l *Log) settled(ctx context.Context) {
 	}
 }
 
-func (l *Log) show(w http.ResponseWriter, r *http.Request) {
-	e, err := l.Find(r.PathValue("id"))
+func (l *Log) show(w http.ResponseWriter, r *http.Request) error {
+	e, err := l.Find(r.Context(), r.PathValue("id"))
 	if errors.Is(err, ErrNotFound) {
 		l.settled(r.Context())
-		e, err = l.Find(r.PathValue("id"))
+		e, err = l.Find(r.Context(), r.PathValue("id"))
 	}
 	if errors.Is(err, ErrNotFound) {
-		refuse(w, &problem.Error{Status: http.StatusNotFound, Code: "unknown_record", Detail: "there is no record of this id"})
-		return
+		return &problem.Error{Status: http.StatusNotFound, Code: "unknown_record", Detail: "there is no record of this id"}
 	}
 	if err != nil {
-		refuse(w, problem.From(err))
-		return
+		return err
 	}
-	if err := l.Reveal(r.Context(), e); err != nil {
-		// The record is shown all the same, with what is sealed as it is.
-		l.o.Log.Error("a record cannot be opened whole", "error", err.Error())
-	}
-	answer(w, e)
+	l.reveal(r.Context(), e)
+	return answer(w, e)
 }
 
-const maxListed = 1000
+// reveal opens what is sealed of e, for the operator. What cannot be opened is shown as it is.
+func (l *Log) reveal(ctx context.Context, e *Entry) {
+	if err := l.Reveal(ctx, e); err != nil {
+		l.o.Log.Error("a record cannot be opened whole", "error", err.Error())
+	}
+}
 
-func (l *Log) list(w http.ResponseWriter, r *http.Request) {
-	n := 50
-	if s := r.URL.Query().Get("limit"); s != "" {
-		v, err := strconv.Atoi(s)
-		if err != nil || v < 1 || v > maxListed {
-			refuse(w, &problem.Error{Status: http.StatusBadRequest, Code: "bad_limit", Detail: "limit must be 1 to 1000"})
-			return
-		}
-		n = v
+const maxListed = 10_000
+
+// limit reads how many records are wanted.
+func limit(r *http.Request, n int) (int, error) {
+	s := r.URL.Query().Get("limit")
+	if s == "" {
+		return n, nil
+	}
+	v, err := strconv.Atoi(s)
+	if err != nil || v < 1 || v > maxListed {
+		return 0, &problem.Error{Status: http.StatusBadRequest, Code: "bad_limit", Detail: fmt.Sprintf("limit must be 1 to %d", maxListed)}
+	}
+	return v, nil
+}
+
+func (l *Log) list(w http.ResponseWriter, r *http.Request) error {
+	n, err := limit(r, 50)
+	if err != nil {
+		return err
 	}
 	l.settled(r.Context())
 	entries, err := l.Last(n)
 	if err != nil {
-		refuse(w, problem.From(err))
-		return
+		return err
 	}
-	answer(w, struct {
+	return answer(w, struct {
 		Records []Entry `json:"records"`
 	}{entries})
 }
 
-func answer(w http.ResponseWriter, v any) {
+// query reads the search in a request.
+func (l *Log) query(r *http.Request) (*search.Query, error) {
+	q, err := l.Query(r.Context(), r.URL.Query().Get("q"))
+	if err != nil {
+		return nil, &problem.Error{Status: http.StatusBadRequest, Code: "bad_query", Detail: err.Error()}
+	}
+	return q, nil
+}
+
+func (l *Log) search(w http.ResponseWriter, r *http.Request) error {
+	n, err := limit(r, 100)
+	if err != nil {
+		return err
+	}
+	q, err := l.query(r)
+	if err != nil {
+		return err
+	}
+	l.settled(r.Context())
+	start := time.Now()
+	found, err := l.Search(r.Context(), q, n)
+	if err != nil {
+		return err
+	}
+	for i := range found.Records {
+		l.reveal(r.Context(), &found.Records[i])
+	}
+	return answer(w, struct {
+		Records []Entry `json:"records"`
+		Matched int64   `json:"matched"`
+		All     bool    `json:"all"`
+		Of      int64   `json:"of"`
+		Query   string  `json:"query"`
+		Took    float64 `json:"took"` // seconds
+	}{append([]Entry{}, found.Records...), found.Matched, found.All, found.Of, q.String(), time.Since(start).Seconds()})
+}
+
+// export writes one record a line, the oldest first, with nothing sealed opened.
+func (l *Log) export(w http.ResponseWriter, r *http.Request) error {
+	q, err := l.query(r)
+	if err != nil {
+		return err
+	}
+	form := r.URL.Query().Get("format")
+	if form != "" && form != "yett" && form != "ocsf" {
+		return &problem.Error{Status: http.StatusBadRequest, Code: "bad_format", Detail: "format must be yett or ocsf"}
+	}
+	l.settled(r.Context())
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	var buf []byte
+	err = l.Export(r.Context(), q, func(line []byte) error {
+		buf = append(buf[:0], line...)
+		if form == "ocsf" {
+			if buf, err = ocsf.Append(buf[:0], line); err != nil {
+				return err
+			}
+		}
+		_, err := w.Write(append(buf, '\n'))
+		return err
+	})
+	if err != nil {
+		l.o.Log.Error("an export of records ended before its time", "error", err.Error())
+		panic(http.ErrAbortHandler) // the reader sees that it is not whole
+	}
+	return nil
+}
+
+// tail writes new records that match, one a line, until the reader goes away.
+func (l *Log) tail(w http.ResponseWriter, r *http.Request) error {
+	q, err := l.query(r)
+	if err != nil {
+		return err
+	}
+	out := http.NewResponseController(w)
+	if err := out.Flush(); err != nil {
+		return &problem.Error{Status: http.StatusConflict, Code: "not_serving", Detail: "No gateway serves here."}
+	}
+	s := newSource(l)
+	after := s.Last()
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		records, err := s.Read(r.Context(), after, 512, 1<<20)
+		if err != nil {
+			return nil // the reader sees the end; what is wrong with the log is told where it is written
+		}
+		for _, rec := range records {
+			after = rec.Seq
+			if !q.Match(rec.Line) {
+				continue
+			}
+			var e Entry
+			if json.Unmarshal(rec.Line, &e) != nil {
+				continue
+			}
+			l.reveal(r.Context(), &e)
+			b, err := json.Marshal(e)
+			if err != nil {
+				return nil
+			}
+			if _, err := w.Write(append(b, '\n')); err != nil {
+				return nil
+			}
+		}
+		if len(records) > 0 {
+			if err := out.Flush(); err != nil {
+				return nil
+			}
+			continue
+		}
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+			return nil
+		}
+	}
+}
+
+// Verify holds the log against its hashes, its checkpoints, the head in the store, and checkpoints exported before.
+func (l *Log) Verify(ctx context.Context, against ...[]byte) (*ledger.Report, error) {
+	live := l.ledger.Writing()
+	if live {
+		if err := l.ledger.Sync(ctx); err != nil {
+			l.o.Log.Error("records cannot be written", "error", err.Error())
+		}
+	}
+	return ledger.Verify(ctx, l.dir, ledger.VerifyOptions{Key: l.public, Heads: l.o.Heads, Against: against, Index: search.Build, Live: live})
+}
+
+// maxAgainst bounds an exported checkpoint.
+const maxAgainst = 4 << 10
+
+func (l *Log) verify(w http.ResponseWriter, r *http.Request) error {
+	b, err := io.ReadAll(io.LimitReader(r.Body, maxAgainst+1))
+	if err != nil {
+		return err
+	}
+	if len(b) > maxAgainst {
+		return &problem.Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Detail: "a checkpoint is smaller than that"}
+	}
+	var against [][]byte
+	if len(b) > 0 {
+		v, err := ledger.NewVerifier(l.public)
+		if err != nil {
+			return err
+		}
+		if _, err := ledger.ParseCheckpoint(b, v); err != nil {
+			return &problem.Error{Status: http.StatusBadRequest, Code: "not_a_checkpoint", Detail: "that is not a checkpoint of this log (make one with yett log checkpoint)"}
+		}
+		against = append(against, b)
+	}
+	report, err := l.Verify(r.Context(), against...)
+	if err != nil {
+		return err
+	}
+	return answer(w, report)
+}
+
+// checkpoint answers with the newest checkpoint, to be kept where nobody on this machine can change it.
+func (l *Log) checkpoint(w http.ResponseWriter, r *http.Request) error {
+	l.settled(r.Context())
+	signed, err := l.ledger.Newest(r.Context())
+	if err != nil {
+		return err
+	}
+	if signed == nil {
+		return &problem.Error{Status: http.StatusConflict, Code: "no_checkpoint", Detail: "Nothing was recorded yet."}
+	}
+	return answer(w, map[string]string{"checkpoint": string(signed), "key": l.public})
+}
+
+// shred removes what opens the records of one person.
+func (l *Log) shred(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Subject string `json:"subject"`
+	}
+	if err := json.NewDecoder(io.LimitReader(r.Body, 8<<10)).Decode(&in); err != nil || in.Subject == "" {
+		return &problem.Error{Status: http.StatusBadRequest, Code: "bad_body", Detail: "the body must be {\"subject\": …}"}
+	}
+	if l.o.People == nil {
+		return &problem.Error{Status: http.StatusConflict, Code: "no_people", Detail: "Nothing here is sealed by person."}
+	}
+	l.settled(r.Context()) // what still waits is that person's too
+	pseudonym, err := l.o.People.Shred(r.Context(), in.Subject)
+	if err != nil {
+		return err
+	}
+	if pseudonym == "" {
+		return &problem.Error{Status: http.StatusNotFound, Code: "unknown_person", Detail: "There are no records of this person, or none that can still be read."}
+	}
+	return answer(w, map[string]string{"person": pseudonym})
+}
+
+func (l *Log) review(w http.ResponseWriter, r *http.Request) error {
+	v := r.URL.Query()
+	from, to, err := l.period(v.Get("week"), v.Get("since"), v.Get("until"))
+	if err != nil {
+		return err
+	}
+	l.settled(r.Context())
+	out, err := l.Review(r.Context(), from, to)
+	if err != nil {
+		return err
+	}
+	return answer(w, out)
+}
+
+// sign records that somebody has looked at a period. It cannot be taken back: it is a line of the log.
+func (l *Log) sign(w http.ResponseWriter, r *http.Request) error {
+	var in struct{ Week, Since, Until, Note string }
+	if err := json.NewDecoder(io.LimitReader(r.Body, 8<<10)).Decode(&in); err != nil && !errors.Is(err, io.EOF) {
+		return &problem.Error{Status: http.StatusBadRequest, Code: "bad_body", Detail: "the body must be {\"week\": …, \"note\": …}"}
+	}
+	from, to, err := l.period(in.Week, in.Since, in.Until)
+	if err != nil {
+		return err
+	}
+	who := practice.Actor(r.Context())
+	if who == "" {
+		return &problem.Error{Status: http.StatusForbidden, Code: "nobody", Detail: "Nobody knows who signs."}
+	}
+	if len(in.Note) > maxText/2 {
+		return &problem.Error{Status: http.StatusBadRequest, Code: "too_long", Detail: fmt.Sprintf("the note has more than %d bytes", maxText/2)}
+	}
+	s := Signed{By: who, At: l.o.Now().UTC().Truncate(time.Millisecond), Since: from, Until: to, Note: in.Note}
+	a := practice.Action{ID: newID(), Time: s.At, Op: signOp, Actor: who, Note: signPrefix + from.Format(time.DateOnly) + " to " + to.Format(time.DateOnly) + ": " + in.Note}
+	l.Act(a)
+	l.settled(r.Context())
+	return answer(w, s)
+}
+
+func answer(w http.ResponseWriter, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
-		refuse(w, problem.From(err))
-		return
+		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(append(b, '\n')) // the client is gone; nobody is left to tell
-}
-
-func refuse(w http.ResponseWriter, p *problem.Error) {
-	_ = problem.Write(w, "about:blank", p) // the client is gone; nobody is left to tell
+	return nil
 }

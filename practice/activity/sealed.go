@@ -10,11 +10,16 @@ import (
 	"fmt"
 
 	"yett/exchange"
+	"yett/practice"
 	"yett/store"
 )
 
-// sealed is what only the operator may see of an exchange.
+// sealed is what only the operator may see of an exchange or an action. A person's part is under the person's key.
 type sealed struct {
+	Subject  string         `json:"subject,omitempty"`
+	Address  string         `json:"address,omitempty"`
+	Cause    string         `json:"cause,omitempty"`
+	Target   string         `json:"target,omitempty"`
 	Original string         `json:"original,omitempty"`
 	Values   map[int]string `json:"values,omitempty"` // by the number of the finding
 }
@@ -22,12 +27,104 @@ type sealed struct {
 // place binds what is sealed to its record: it opens in no other line.
 func place(id string) store.Place { return store.Place{Table: "activity", Row: id, Column: "sealed"} }
 
-// seal returns what a record holds for the operator alone, nil if there is nothing.
-func (l *Log) seal(r *exchange.Record) []byte {
-	if l.o.Sealer == nil {
+// What Options.Hide may name.
+const (
+	Subjects  = "subjects"
+	Addresses = "addresses"
+)
+
+const (
+	hideSubjects = 1 << iota
+	hideAddresses
+)
+
+func hidden(names []string) uint32 {
+	var bits uint32
+	for _, n := range names {
+		switch n {
+		case Subjects:
+			bits |= hideSubjects
+		case Addresses:
+			bits |= hideAddresses
+		}
+	}
+	return bits
+}
+
+// prepare meets the people of items who are not known yet.
+func (l *Log) prepare(ctx context.Context, items []item) {
+	if l.o.People == nil {
+		return
+	}
+	var missing map[string]bool
+	for i := range items {
+		s := items[i].record.Subject
+		if s == items[i].record.Client {
+			s = "" // no person
+		}
+		if a := items[i].action; a != nil {
+			s = a.Target
+		}
+		if s != "" && l.o.People.of(s) == nil {
+			if missing == nil {
+				missing = make(map[string]bool)
+			}
+			missing[s] = true
+		}
+	}
+	if missing == nil {
+		return
+	}
+	if err := l.o.People.meet(ctx, missing); err != nil {
+		// Their records are kept without what they say of them: what cannot be sealed is not written.
+		l.o.Log.Error("the personal part of records cannot be sealed, so it is left out", "error", err.Error())
+	}
+}
+
+// unknown is the pseudonym of people whom the store could not take.
+const unknown = "p_unknown"
+
+// seal returns what a record holds for the operator alone, nil if there is nothing. who is the person of the record,
+// nil if there is none.
+func (l *Log) seal(ctx context.Context, id string, who *person, s *sealed) []byte {
+	if s.Subject == "" && s.Address == "" && s.Cause == "" && s.Target == "" && s.Original == "" && s.Values == nil {
 		return nil
 	}
-	s := sealed{Original: string(r.Original)}
+	plain, err := json.Marshal(s)
+	if err == nil {
+		if who != nil {
+			return who.aead.Seal(nil, nil, plain, place(id).Bytes())
+		}
+		plain, err = l.o.Sealer.Seal(ctx, plain, place(id))
+	}
+	if err != nil {
+		// The record is kept without it: what cannot be sealed is not written.
+		l.o.Log.Error("a part of a record cannot be sealed, so it is left out", "id", id, "error", err.Error())
+		return nil
+	}
+	return plain
+}
+
+// personal is how a record speaks of its caller.
+type personal struct {
+	subject, person, address, cause string
+	sealed                          []byte
+}
+
+// personal parts what a record says of a person from the rest.
+func (l *Log) personal(ctx context.Context, r *exchange.Record) personal {
+	p := personal{subject: r.Subject, cause: r.Cause}
+	if r.Subject == r.Client {
+		p.subject = "" // a program that calls for itself is no person
+	}
+	if r.Address.IsValid() {
+		p.address = r.Address.String()
+	}
+	if l.o.Sealer == nil && l.o.People == nil {
+		return p
+	}
+	s := sealed{Cause: r.Cause, Original: string(r.Original)}
+	p.cause = ""
 	for i, f := range r.Findings[:min(len(r.Findings), maxFindings)] {
 		if f.Value != "" {
 			// One is enough to understand a refusal, and the less is kept the better.
@@ -35,30 +132,53 @@ func (l *Log) seal(r *exchange.Record) []byte {
 			break
 		}
 	}
-	if s.Original == "" && s.Values == nil {
-		return nil
+	var who *person
+	hide := l.hide.Load()
+	if l.o.People != nil && p.address != "" && (p.subject != "" || hide&hideAddresses != 0) {
+		if hide&hideAddresses == 0 {
+			s.Address = p.address
+		}
+		p.address = l.o.People.Address(r.Address)
 	}
-	plain, err := json.Marshal(s)
-	if err == nil {
-		plain, err = l.o.Sealer.Seal(context.Background(), plain, place(r.ID))
+	if l.o.People != nil && p.subject != "" {
+		subject := p.subject
+		p.subject, p.person = "", unknown
+		if who = l.o.People.of(subject); who == nil {
+			return p
+		}
+		p.person = who.pseudonym
+		if hide&hideSubjects == 0 {
+			s.Subject = subject
+		}
 	}
-	if err != nil {
-		// The record is kept without it: what cannot be sealed is not written.
-		l.o.Log.Error("a part of a record cannot be sealed, so it is left out", "id", r.ID, "error", err.Error())
-		return nil
+	if who != nil || l.o.Sealer != nil {
+		p.sealed = l.seal(ctx, r.ID, who, &s)
 	}
-	return plain
+	return p
 }
 
-// Reveal opens the sealed part of e, if it has one, into Original and the Value of its findings.
+// sealAction returns what an action was done to: it may name a person.
+func (l *Log) sealAction(ctx context.Context, a *practice.Action) (person string, sealedPart []byte) {
+	if a.Target == "" || l.o.People == nil {
+		return "", nil
+	}
+	who := l.o.People.of(a.Target)
+	if who == nil {
+		return unknown, nil
+	}
+	return who.pseudonym, l.seal(ctx, a.ID, who, &sealed{Target: a.Target})
+}
+
+// Reveal opens the sealed part of e, if it has one. Where its person was shredded, e says so and the rest stays sealed.
 func (l *Log) Reveal(ctx context.Context, e *Entry) error {
 	if len(e.Sealed) == 0 {
 		return nil
 	}
-	if l.o.Sealer == nil {
-		return errors.New("activity: nothing to open a record with")
+	plain, err := l.open(ctx, e)
+	if errors.Is(err, errShredded) {
+		e.Sealed, e.Shredded = nil, true
+		return nil
 	}
-	plain, err := l.o.Sealer.Open(ctx, e.Sealed, place(e.ID))
 	if err != nil {
 		return fmt.Errorf("open the sealed part of record %s: %w", e.ID, err)
 	}
@@ -66,11 +186,41 @@ func (l *Log) Reveal(ctx context.Context, e *Entry) error {
 	if err := json.Unmarshal(plain, &s); err != nil {
 		return fmt.Errorf("read the sealed part of record %s: %w", e.ID, err)
 	}
-	e.Sealed, e.Original = nil, s.Original
+	e.Sealed, e.Original, e.Target = nil, s.Original, s.Target
+	if s.Cause != "" {
+		e.Cause = s.Cause
+	}
+	if s.Address != "" {
+		e.Address = s.Address
+	}
+	if s.Subject != "" && e.Principal != nil {
+		e.Principal.Subject = s.Subject
+	}
 	for i, v := range s.Values {
 		if i >= 0 && i < len(e.Findings) {
 			e.Findings[i].Value = v
 		}
 	}
 	return nil
+}
+
+func (l *Log) open(ctx context.Context, e *Entry) ([]byte, error) {
+	name := e.Person
+	if e.Principal != nil && e.Principal.Person != "" {
+		name = e.Principal.Person
+	}
+	if name != "" {
+		if l.o.People == nil {
+			return nil, errors.New("nothing to open a record with")
+		}
+		who, err := l.o.People.reader(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		return who.aead.Open(nil, nil, e.Sealed, place(e.ID).Bytes())
+	}
+	if l.o.Sealer == nil {
+		return nil, errors.New("nothing to open a record with")
+	}
+	return l.o.Sealer.Open(ctx, e.Sealed, place(e.ID))
 }

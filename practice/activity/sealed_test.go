@@ -67,18 +67,18 @@ func TestOriginalsAreReadByTheOperatorAlone(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "activity")
-			l, err := Open(dir, Options{Sealer: tt.sealer})
+			l, err := Open(t.Context(), dir, Options{Sealer: tt.sealer})
 			if err != nil {
 				t.Fatal(err)
 			}
 			r := began(time.Now(), time.Millisecond)
 			r.Original = []byte(tt.original)
 			r.Findings = []problem.Item{{Pointer: "/a", Detail: "is required"}, {Pointer: "/b", Detail: "must be more", Value: tt.value}, {Pointer: "/c", Value: "second"}}
-			l.write(&r)
+			l.Observe(r)
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
 			}
-			files, err := l.files()
+			files, err := filepath.Glob(dir + "/*.jsonl")
 			if err != nil || len(files) != 1 {
 				t.Fatal(files, err)
 			}
@@ -91,7 +91,7 @@ func TestOriginalsAreReadByTheOperatorAlone(t *testing.T) {
 					t.Errorf("the file holds %q:\n%s", secret, raw)
 				}
 			}
-			e, err := l.Find(r.ID)
+			e, err := l.Find(t.Context(), r.ID)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,19 +109,20 @@ func TestOriginalsAreReadByTheOperatorAlone(t *testing.T) {
 }
 
 func TestASealedPartOpensInItsOwnRecordAlone(t *testing.T) {
-	l, err := Open(filepath.Join(t.TempDir(), "activity"), Options{Sealer: newGCM(t)})
+	l, err := Open(t.Context(), filepath.Join(t.TempDir(), "activity"), Options{Sealer: newGCM(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	one, two := began(time.Now(), 0), began(time.Now().Add(time.Second), 0)
 	one.Original = []byte("panic")
-	l.write(&one)
-	l.write(&two)
-	a, err := l.Find(one.ID)
+	l.Observe(one)
+	l.Observe(two)
+	l.write(t.Context())
+	a, err := l.Find(t.Context(), one.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := l.Find(two.ID)
+	b, err := l.Find(t.Context(), two.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

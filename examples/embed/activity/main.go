@@ -40,7 +40,7 @@ func main() {
 
 // run serves until ctx ends. ready, if there is one, is told the address.
 func run(ctx context.Context, listen, path string, ready chan<- net.Addr) (err error) {
-	log, err := activity.Open(path, activity.Options{})
+	log, err := activity.Open(ctx, path, activity.Options{})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,298 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sink
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A book is a log in memory, in which the numbers of missing do not stand.
+type book struct {
+	last    atomic.Uint64
+	missing func(uint64) bool
+}
+
+func bookOf(last uint64) *book {
+	b := new(book)
+	b.last.Store(last)
+	return b
+}
+
+func (b *book) Last() uint64 { return b.last.Load() }
+
+func (b *book) Read(_ context.Context, after uint64, limit, _ int) (out []Record, _ error) {
+	for seq := after + 1; seq <= b.last.Load() && len(out) < limit; seq++ {
+		if b.missing == nil || !b.missing(seq) {
+			out = append(out, Record{Seq: seq})
+		}
+	}
+	return out, nil
+}
+
+// A server is a sink that fails as it is told. It refuses what does not come in order.
+type server struct {
+	mu    sync.Mutex
+	got   []uint64
+	calls []time.Time
+	err   error
+}
+
+func (s *server) Send(_ context.Context, batch []Record) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, time.Now())
+	if _, taken := errors.AsType[*RejectedError](s.err); s.err != nil && !taken {
+		return s.err
+	}
+	for _, r := range batch {
+		s.got = append(s.got, r.Seq)
+	}
+	return s.err
+}
+
+func (s *server) Close() error { return nil }
+
+func (s *server) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+// A memory is a cursor.
+type memory struct {
+	seq uint64
+	err error
+}
+
+func (m *memory) Load() (uint64, error) { return m.seq, nil }
+func (m *memory) Store(seq uint64) error {
+	if m.err == nil {
+		m.seq = seq
+	}
+	return m.err
+}
+
+// follow runs f in a bubble of time for the length of do.
+func follow(t *testing.T, f *Follower, do func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- f.Run(ctx) }()
+	pass(time.Millisecond)
+	do()
+	synctest.Wait()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+// pass lets time pass in the bubble, and what happens in it happen.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func numbers(from, to uint64) (all []uint64) {
+	for ; from <= to; from++ {
+		all = append(all, from)
+	}
+	return all
+}
+
+func TestRecordsArriveInOrderFromWhereTheSinkWas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s, m := bookOf(2000), &server{}, &memory{seq: 100}
+		b.missing = func(seq uint64) bool { return seq > 200 && seq < 900 }
+		f := &Follower{Sink: s, Source: b, Cursor: m}
+		follow(t, f, func() {
+			b.last.Store(2001)
+			pass(poll)
+		})
+		if want := append(numbers(101, 200), numbers(900, 2001)...); !slices.Equal(s.got, want) {
+			t.Errorf("got %d records, want %d in order", len(s.got), len(want))
+		}
+		if m.seq != 2001 {
+			t.Errorf("the cursor is at %d, want 2001", m.seq)
+		}
+		if st := f.State(); st != (State{Sent: 1202}) {
+			t.Errorf("got %+v", st)
+		}
+	})
+}
+
+func TestASourceThatWakesIsReadAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wake := make(chan struct{})
+		b, s := bookOf(1), &server{}
+		follow(t, &Follower{Sink: s, Source: b, Cursor: &memory{}, Wake: wake}, func() {
+			began := time.Now()
+			b.last.Store(2)
+			wake <- struct{}{}
+			synctest.Wait()
+			if len(s.got) != 2 || time.Since(began) > 0 {
+				t.Errorf("got %d records after %v, want 2 at once", len(s.got), time.Since(began))
+			}
+		})
+	})
+}
+
+func TestADeadSinkIsAskedLessAndLessAndCatchesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s := bookOf(600), &server{err: errors.New("connection refused")}
+		f := &Follower{Sink: s, Source: b, Cursor: &memory{}}
+		follow(t, f, func() {
+			began := time.Now()
+			pass(5 * time.Minute)
+			if st := f.State(); st.Error != "connection refused" || began.Sub(st.Since) > time.Second || st.Lag != 600 || st.Sent != 0 {
+				t.Errorf("got %+v, want the error since the beginning", st)
+			}
+			for i, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+				if got := s.calls[i+1].Sub(s.calls[i]); got < want*time.Second || got > want*time.Second+2*poll {
+					t.Errorf("pause %d: got %v, want %ds", i, got, want)
+				}
+			}
+			s.fail(nil)
+			pass(lastBackOff + poll)
+		})
+		if !slices.Equal(s.got, numbers(1, 600)) {
+			t.Errorf("got %d records, want 600 in order", len(s.got))
+		}
+		if st := f.State(); st != (State{Sent: 600}) {
+			t.Errorf("got %+v, want no trouble", st)
+		}
+	})
+}
+
+func TestAServerThatAsksForPeaceHasIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s := bookOf(1), &server{err: &BusyError{2 * time.Minute, errors.New("status 429")}}
+		follow(t, &Follower{Sink: s, Source: b, Cursor: &memory{}}, func() {
+			pass(119 * time.Second)
+			if len(s.calls) != 1 {
+				t.Errorf("asked %d times within two minutes, want once", len(s.calls))
+			}
+			s.fail(nil)
+			pass(2 * time.Second)
+		})
+		if len(s.got) != 1 {
+			t.Error("the record did not arrive")
+		}
+	})
+}
+
+func TestRejectedRecordsAreCountedAndNotSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s := bookOf(10), &server{err: &RejectedError{3, "too old"}}
+		f := &Follower{Sink: s, Source: b, Cursor: &memory{}}
+		follow(t, f, func() { pass(time.Minute) })
+		if st := f.State(); len(s.calls) != 1 || st != (State{Sent: 7, Rejected: 3, Rejects: "too old"}) {
+			t.Errorf("got %d calls and %+v", len(s.calls), st)
+		}
+	})
+}
+
+func TestTooFarBehindNewExchangesAreRefusedUntilHalfIsCaughtUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s := bookOf(2000), &server{err: errors.New("down")}
+		var told []string
+		f := &Follower{Sink: s, Source: b, Cursor: &memory{}, MaxLag: 2000, OnFailure: Refuse,
+			Behind: func(behind bool) {
+				told = append(told, strconv.FormatBool(behind)+" at "+strconv.Itoa(len(s.got)))
+			},
+			Skipped: func(from, to uint64) { t.Errorf("%d to %d were skipped", from, to) }}
+		follow(t, f, func() {
+			pass(time.Minute)
+			if len(told) != 0 {
+				t.Errorf("told %q with a lag of 2000", told)
+			}
+			b.last.Store(2001)
+			pass(poll)
+			if !f.State().Behind {
+				t.Error("with a lag of 2001: it is not behind")
+			}
+			s.fail(nil)
+			pass(time.Minute)
+		})
+		if want := []string{"true at 0", "false at 1024"}; !slices.Equal(told, want) {
+			t.Errorf("got %q, want %q", told, want)
+		}
+		if !slices.Equal(s.got, numbers(1, 2001)) {
+			t.Errorf("got %d records, want all", len(s.got))
+		}
+	})
+}
+
+func TestNobodyIsRefusedForASinkThatIsNotFollowedAnyMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []bool
+		f := &Follower{Sink: &server{err: errors.New("down")}, Source: bookOf(5000), Cursor: &memory{}, MaxLag: 1000,
+			Behind: func(behind bool) { told = append(told, behind) }}
+		follow(t, f, func() {})
+		if !slices.Equal(told, []bool{true, false}) {
+			t.Errorf("got %v, want true and at the end false", told)
+		}
+	})
+}
+
+func TestTooFarBehindASinkLeavesOutHalfAndSaysWhich(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s, m := bookOf(5000), &server{err: errors.New("down")}, &memory{}
+		var told []uint64
+		f := &Follower{Sink: s, Source: b, Cursor: m, MaxLag: 1000, OnFailure: DropAndCount,
+			Behind:  func(bool) { t.Error("exchanges are refused") },
+			Skipped: func(from, to uint64) { told = append(told, from, to) }}
+		follow(t, f, func() {
+			if m.seq != 4500 {
+				t.Errorf("the cursor is at %d, want 4500", m.seq)
+			}
+			s.fail(nil)
+			pass(time.Minute)
+		})
+		if !slices.Equal(told, []uint64{1, 4500}) || !slices.Equal(s.got, numbers(4501, 5000)) {
+			t.Errorf("skipped %v, got %d records, want 1 to 4500 and 500", told, len(s.got))
+		}
+		if st := f.State(); st != (State{Sent: 500, Skipped: 4500}) {
+			t.Errorf("got %+v", st)
+		}
+	})
+}
+
+func TestAnotherLogIsSentFromItsBeginning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{}
+		follow(t, &Follower{Sink: s, Source: bookOf(3), Cursor: &memory{seq: 900}}, func() {})
+		if !slices.Equal(s.got, numbers(1, 3)) {
+			t.Errorf("got %v, want 1 to 3", s.got)
+		}
+	})
+}
+
+func TestAPlaceThatCannotBeKeptIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{}
+		f := &Follower{Sink: s, Source: bookOf(3), Cursor: &memory{err: errors.New("no space left")}}
+		follow(t, f, func() { pass(poll) })
+		if st := f.State(); !strings.Contains(st.Error, "no space left") || st.Sent != 3 {
+			t.Errorf("got %+v, want the error, and 3 records sent", st)
+		}
+	})
+}
+
+func TestAPlaceThatCannotBeReadEndsRun(t *testing.T) {
+	err := (&Follower{Sink: &server{}, Source: bookOf(0), Cursor: FileCursor(filepath.Join(t.TempDir(), "x\x00"))}).Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "where the sink was") {
+		t.Errorf("got %v, want an error", err)
+	}
+}

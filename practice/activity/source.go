@@ -1,0 +1,277 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package activity
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sort"
+	"sync"
+
+	"yett/alert"
+	"yett/ledger"
+	"yett/practice/activity/sink"
+	"yett/store"
+)
+
+// A source reads the log in the order of its numbers, as sinks do. It is for one goroutine.
+type source struct {
+	l      *Log
+	firsts map[string]uint64 // number of the first line, by segment
+}
+
+func newSource(l *Log) *source { return &source{l: l, firsts: make(map[string]uint64)} }
+
+// Last is the number of the newest line in a file.
+func (s *source) Last() uint64 { return s.l.ledger.Seq() }
+
+// Read returns lines whose numbers are greater than after, the oldest first.
+func (s *source) Read(ctx context.Context, after uint64, limit, limitBytes int) ([]sink.Record, error) {
+	if s.Last() <= after {
+		return nil, nil
+	}
+	if err := s.l.ledger.Flush(); err != nil {
+		return nil, err // what no file took is in no sink either
+	}
+	all, err := s.l.ledger.Segments()
+	if err != nil {
+		return nil, err
+	}
+	var out []sink.Record
+	bytes := 0
+	from, err := s.segment(all, after)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range all[from:] {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		more, err := s.read(g, after, func(r sink.Record) bool {
+			if len(out) >= limit || len(out) > 0 && bytes+len(r.Line) > limitBytes {
+				return false
+			}
+			bytes += len(r.Line)
+			out = append(out, r)
+			return true
+		})
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			break
+		}
+	}
+	return out, nil
+}
+
+// segment returns the first segment that may hold numbers after one.
+func (s *source) segment(all []ledger.Segment, after uint64) (int, error) {
+	var failed error
+	i := sort.Search(len(all), func(i int) bool {
+		first, err := s.first(all[i])
+		if err != nil {
+			failed = err
+		}
+		return first > after
+	})
+	if len(s.firsts) > 2*len(all)+8 {
+		clear(s.firsts) // of segments that are removed
+	}
+	return max(0, i-1), failed
+}
+
+func (s *source) first(g ledger.Segment) (_ uint64, err error) {
+	if n, ok := s.firsts[g.Name]; ok {
+		return n, nil
+	}
+	r, err := g.Open()
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if g.Count == 0 {
+		return ^uint64(0), nil // nothing is in a file yet
+	}
+	line, err := r.Line(0)
+	if err != nil {
+		return 0, err
+	}
+	s.firsts[g.Name] = header(line).Seq
+	return s.firsts[g.Name], nil
+}
+
+// header is how every line begins.
+func header(line []byte) (h sink.Record) {
+	var e struct {
+		Entry
+		Sealed skipped `json:"sealed"`
+	}
+	if json.Unmarshal(line, &e) == nil {
+		h = sink.Record{Seq: e.Seq, Time: e.Time, Kind: e.Kind}
+	}
+	return h
+}
+
+// skipped is a member that nobody looks at.
+type skipped struct{}
+
+// UnmarshalJSON takes anything.
+func (*skipped) UnmarshalJSON([]byte) error { return nil }
+
+// read yields the lines of a segment after a number.
+func (s *source) read(g ledger.Segment, after uint64, yield func(sink.Record) bool) (more bool, err error) {
+	r, err := g.Open()
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	var failed error
+	from := sort.Search(int(g.Count), func(i int) bool {
+		line, err := r.Line(int64(i))
+		if err != nil {
+			failed = err
+			return true
+		}
+		return header(line).Seq > after
+	})
+	if failed != nil {
+		return false, failed
+	}
+	for line, err := range r.Lines(int64(from)) {
+		if err != nil {
+			return false, err
+		}
+		h := header(line)
+		if h.Line = slices.Clone(line); !yield(h) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// sinks follow the log.
+type sinks struct {
+	mu   sync.Mutex
+	runs map[string]*sink.Follower
+}
+
+// An openSink is one with its configuration.
+type openSink struct {
+	sink.Sink
+	config sink.Config
+}
+
+// openSinks opens all sinks: what is wrong with one is found before anything serves.
+func openSinks(configs []sink.Config) (all []openSink, err error) {
+	for _, c := range configs {
+		s, err := sink.Open(c, sink.Options{})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("sink %s: %w", nameOf(c), err), closeSinks(all))
+		}
+		all = append(all, openSink{s, c})
+	}
+	return all, nil
+}
+
+func closeSinks(all []openSink) error {
+	var err error
+	for _, s := range all {
+		err = errors.Join(err, s.Close())
+	}
+	return err
+}
+
+// follow runs a follower for each sink until ctx ends.
+func (l *Log) follow(ctx context.Context, all []openSink, data *store.Dir, alerts *alert.Board) error {
+	var running sync.WaitGroup
+	defer running.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	failed := make(chan error, len(all))
+	for _, s := range all {
+		c, name := s.config, nameOf(s.config)
+		held := false
+		f := &sink.Follower{Sink: s, Source: newSource(l), Cursor: sink.FileCursor(data.Path("activity-sink-" + name)), MaxLag: uint64(c.MaxLag), OnFailure: c.OnFailure} // #nosec G115 -- validated
+		f.Behind = func(yes bool) {
+			if yes == held {
+				return
+			}
+			if held = yes; yes {
+				l.behind.Add(1)
+				raise(alerts, name, "a sink of the records is too far behind; new exchanges are refused until it has caught up")
+			} else {
+				l.behind.Add(-1)
+				lower(alerts, name)
+			}
+		}
+		f.Skipped = func(from, to uint64) {
+			l.o.Log.Error("a sink of the records was too far behind, and leaves some out", "sink", name, "from", from, "to", to)
+			raise(alerts, name, fmt.Sprintf("a sink of the records was too far behind; records %d to %d are in the log, but not there", from, to))
+		}
+		l.sinks.put(name, f)
+		running.Go(func() {
+			defer l.sinks.put(name, nil)
+			err := f.Run(ctx)
+			f.Behind(false)
+			failed <- err
+		})
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-failed:
+		return err
+	}
+}
+
+func nameOf(c sink.Config) string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return c.Type
+}
+
+const sinkAlert = "records_sink_behind"
+
+func raise(b *alert.Board, about, summary string) {
+	if b != nil {
+		b.Raise(sinkAlert, about, summary)
+	}
+}
+
+func lower(b *alert.Board, about string) {
+	if b != nil {
+		b.Clear(sinkAlert, about)
+	}
+}
+
+func (s *sinks) put(name string, f *sink.Follower) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.runs == nil {
+		s.runs = make(map[string]*sink.Follower)
+	}
+	if f == nil {
+		delete(s.runs, name)
+	} else {
+		s.runs[name] = f
+	}
+}
+
+// states returns how the sinks are doing, by name.
+func (s *sinks) states() map[string]sink.State {
+	s.mu.Lock()
+	runs := maps.Clone(s.runs)
+	s.mu.Unlock()
+	all := make(map[string]sink.State, len(runs))
+	for name, f := range runs {
+		all[name] = f.State()
+	}
+	return all
+}
