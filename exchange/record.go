@@ -59,6 +59,7 @@ type Record struct {
 	Status    int    // as sent to the client; 0: nothing was sent
 	Client    string
 	Subject   string
+	Person    bool // Subject names a human being
 	Key       string
 	Address   netip.Addr
 	Decisions []Decision
@@ -109,7 +110,7 @@ func (x *Exchange) record() Record {
 		r.Seen = x.Request.Method + " " + x.Request.Path
 	}
 	if c := x.Caller; c != nil {
-		r.Client, r.Subject, r.Key = c.Client, c.Subject, c.Key
+		r.Client, r.Subject, r.Person, r.Key = c.Client, c.Subject, c.Person, c.Key
 	}
 	if p := x.outcome; p != nil {
 		r.Code, r.Findings, r.Original = p.Code, p.Errors, x.original

@@ -20,6 +20,7 @@ type Credential struct {
 // A Caller is who stands behind a credential. It is shared and never changed after it was made.
 type Caller struct {
 	Subject   string    // who: the user or the client itself
+	Person    bool      // the subject is a human being, as far as the credential tells
 	Client    string    // which application; several keys may belong to one client
 	Key       string    // public id of the API key, "" for other credentials
 	Issuer    string    // who vouches: "yett" for our own keys

@@ -234,13 +234,13 @@ func (a *app) logVerify() *cobra.Command {
 		Long: `Reads every record, hash, checkpoint and index, and compares them with the newest checkpoint in the store, and with an
 exported one (--against). Exit code 0: whole. 1: the first bad record is named.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var body io.Reader
+			q := url.Values{}
 			if against != "" {
 				b, err := os.ReadFile(against)
 				if err != nil {
 					return usage("yett log checkpoint > FILE makes one", "%v", err)
 				}
-				body = strings.NewReader(onlyCheckpoint(string(b)))
+				q.Set("against", onlyCheckpoint(string(b)))
 			}
 			var raw json.RawMessage
 			dir, _, err := a.dataDir()
@@ -248,7 +248,7 @@ exported one (--against). Exit code 0: whole. 1: the first bad record is named.`
 				return err
 			}
 			err = a.withAdmin(cmd.Context(), func(c *admin.Client) error {
-				return c.Send(cmd.Context(), "POST", "/records/verify", "text/plain", body, &raw)
+				return c.Call(cmd.Context(), "GET", "/records/verify?"+q.Encode(), nil, &raw)
 			})
 			if err != nil {
 				return err

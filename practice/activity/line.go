@@ -29,10 +29,10 @@ func (l *Log) appendRecord(ctx context.Context, dst []byte, seq uint64, r *excha
 	if r.Status != 0 {
 		dst = strconv.AppendInt(append(dst, `,"status":`...), int64(r.Status), 10)
 	}
-	if r.Client != "" || p.subject != "" || p.person != "" || r.Key != "" {
+	if p.client != "" || p.subject != "" || p.person != "" || r.Key != "" {
 		dst = append(dst, `,"principal":`...)
 		open := len(dst)
-		dst = appendText(dst, "client", r.Client)
+		dst = appendText(dst, "client", p.client)
 		dst = appendText(dst, "key", r.Key)
 		dst = appendText(dst, "subject", p.subject)
 		dst = appendText(dst, "person", p.person)

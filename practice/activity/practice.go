@@ -37,6 +37,8 @@ type Config struct {
 	OnFailure string `yaml:"on_failure" config:"gateway"`
 	// Pseudonyms names what is never kept, not even sealed: subjects, addresses. Pseudonyms stand in their place.
 	Pseudonyms []string `yaml:"pseudonyms" config:"gateway"`
+	// Segment is the size after which a new file begins.
+	Segment practice.Size `yaml:"segment" config:"gateway"`
 	// Sinks are where records go besides.
 	Sinks []sink.Config `yaml:"sinks" config:"gateway"`
 }
@@ -48,6 +50,9 @@ func (c Config) Validate() error {
 		return fmt.Errorf("retention: %v is shorter than a day (try 90d)", c.Retention)
 	case c.OnFailure != Refuse && c.OnFailure != Drop:
 		return fmt.Errorf("on_failure: %q is neither refuse nor drop-and-count", c.OnFailure)
+	}
+	if c.Segment < 64<<10 || c.Segment > 1<<30 {
+		return fmt.Errorf("segment: %v is not between 64KiB and 1GiB (try 64MiB)", c.Segment)
 	}
 	for i, p := range c.Pseudonyms {
 		if p != Subjects && p != Addresses {
@@ -73,7 +78,7 @@ var Practice = practice.Define(practice.Spec[Config]{
 	Number:   11,
 	Protects: "one record of every exchange, with every decision and its reason",
 	Readme:   readme,
-	Defaults: func() Config { return Config{Retention: 90 * 24 * time.Hour, OnFailure: Refuse} },
+	Defaults: func() Config { return Config{Retention: 90 * 24 * time.Hour, OnFailure: Refuse, Segment: 64 << 20} },
 	Build:    build,
 })
 
@@ -139,7 +144,7 @@ func openKept(c Config, env *practice.Env) (*Log, error) {
 		return nil, err
 	}
 	return Open(ctx, env.Data.Path("activity"), Options{
-		Now: env.Now, Log: env.Log, Drop: c.OnFailure == Drop, Retention: c.Retention, Hide: c.Pseudonyms,
+		Now: env.Now, Log: env.Log, Drop: c.OnFailure == Drop, Retention: c.Retention, SegmentSize: int64(c.Segment), Hide: c.Pseudonyms,
 		Key: key, Heads: &heads{env.Store, "activity"}, Sealer: sealer, People: people, Alerts: env.Alerts,
 	})
 }

@@ -35,7 +35,7 @@ func (l *Log) routes() []practice.Route {
 		handle("GET /records/search", l.search),
 		handle("GET /records/export", l.export),
 		handle("GET /records/tail", l.tail),
-		handle("POST /records/verify", l.verify),
+		handle("GET /records/verify", l.verify),
 		handle("GET /records/checkpoint", l.checkpoint),
 		handle("POST /records/shred", l.shred),
 		handle("GET /records/review", l.review),
@@ -241,12 +241,9 @@ func (l *Log) Verify(ctx context.Context, against ...[]byte) (*ledger.Report, er
 const maxAgainst = 4 << 10
 
 func (l *Log) verify(w http.ResponseWriter, r *http.Request) error {
-	b, err := io.ReadAll(io.LimitReader(r.Body, maxAgainst+1))
-	if err != nil {
-		return err
-	}
+	b := []byte(r.URL.Query().Get("against"))
 	if len(b) > maxAgainst {
-		return &problem.Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Detail: "a checkpoint is smaller than that"}
+		return &problem.Error{Status: http.StatusBadRequest, Code: "too_large", Detail: "a checkpoint is smaller than that"}
 	}
 	var against [][]byte
 	if len(b) > 0 {

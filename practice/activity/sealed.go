@@ -58,9 +58,9 @@ func (l *Log) prepare(ctx context.Context, items []item) {
 	}
 	var missing map[string]bool
 	for i := range items {
-		s := items[i].record.Subject
-		if s == items[i].record.Client {
-			s = "" // no person
+		s := ""
+		if items[i].record.Person {
+			s = items[i].record.Subject
 		}
 		if a := items[i].action; a != nil {
 			s = a.Target
@@ -107,15 +107,15 @@ func (l *Log) seal(ctx context.Context, id string, who *person, s *sealed) []byt
 
 // personal is how a record speaks of its caller.
 type personal struct {
-	subject, person, address, cause string
-	sealed                          []byte
+	client, subject, person, address, cause string
+	sealed                                  []byte
 }
 
 // personal parts what a record says of a person from the rest.
 func (l *Log) personal(ctx context.Context, r *exchange.Record) personal {
-	p := personal{subject: r.Subject, cause: r.Cause}
-	if r.Subject == r.Client {
-		p.subject = "" // a program that calls for itself is no person
+	p := personal{client: r.Client, subject: r.Subject, cause: r.Cause}
+	if r.Subject == r.Client && !r.Person {
+		p.subject = "" // a program that calls for itself
 	}
 	if r.Address.IsValid() {
 		p.address = r.Address.String()
@@ -134,15 +134,18 @@ func (l *Log) personal(ctx context.Context, r *exchange.Record) personal {
 	}
 	var who *person
 	hide := l.hide.Load()
-	if l.o.People != nil && p.address != "" && (p.subject != "" || hide&hideAddresses != 0) {
+	if l.o.People != nil && p.address != "" && (r.Person || hide&hideAddresses != 0) {
 		if hide&hideAddresses == 0 {
 			s.Address = p.address
 		}
 		p.address = l.o.People.Address(r.Address)
 	}
-	if l.o.People != nil && p.subject != "" {
+	if l.o.People != nil && r.Person {
 		subject := p.subject
 		p.subject, p.person = "", unknown
+		if p.client == subject {
+			p.client = ""
+		}
 		if who = l.o.People.of(subject); who == nil {
 			return p
 		}

@@ -148,7 +148,7 @@ func (u *Users) Verify(ctx context.Context, name, password string, from netip.Ad
 		return nil, errWrong
 	}
 	u.attempts.succeeded(name, from, now)
-	c := &identity.Caller{Subject: user.Name, Client: user.Client, Issuer: "yett", Scopes: user.Scopes}
+	c := &identity.Caller{Subject: user.Name, Person: true, Client: user.Client, Issuer: "yett", Scopes: user.Scopes}
 	u.remember(key, c, now, generation)
 	return c, nil
 }
