@@ -397,33 +397,3 @@ func TestADirectoryThatCannotBeWrittenIsToldAtOnce(t *testing.T) {
 		t.Error("a file was taken for a directory")
 	}
 }
-
-func BenchmarkObserve(b *testing.B) {
-	l := opened(b, b.TempDir(), Options{Queue: 1 << 16})
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- l.Run(ctx) }()
-	r := began(time.Now(), time.Millisecond)
-	b.ReportAllocs()
-	for b.Loop() {
-		l.Observe(r)
-	}
-	cancel()
-	if err := <-ended; err != nil {
-		b.Error(err)
-	}
-}
-
-func BenchmarkLine(b *testing.B) {
-	r := began(noon, time.Millisecond)
-	r.API, r.Operation, r.Path, r.Trace, r.Client, r.Key = "shop", "getOrder", "/orders/{id}", "4bf92f3577b34da6a3ce929d0e0e4736", "acme", "k4tn8w2"
-	for _, p := range []string{"activity", "https", "allowlist", "ratelimit", "route", "allowlist", "apikey", "authn", "ratelimit", "validate", "sanitize"} {
-		r.Decisions = append(r.Decisions, exchange.Decision{Practice: p, Took: 512})
-	}
-	l := new(Log)
-	var dst []byte
-	b.ReportAllocs()
-	for b.Loop() {
-		dst = l.appendRecord(b.Context(), dst[:0], 7, &r)
-	}
-}
