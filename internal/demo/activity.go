@@ -4,20 +4,22 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
+
+	"yett/ledger"
 )
 
-// customers is how many there are in the shop.
-const customers = 30
-
-// readCustomers reads all customers with a partner's key. Nothing forbids it; the question is who can tell afterwards.
-var readCustomers = Attack{
-	Number: 11, Practice: "activity", Title: fmt.Sprintf("who read all %d customers?", customers),
+// cutLines reads customers with a partner's key, which nothing forbids, and then takes the lines that tell of it out of the
+// log, as somebody may who has the disk. The question is who notices.
+var cutLines = Attack{
+	Number: 11, Practice: "activity", Title: "lines cut out of the log",
 	Fire: func(ctx context.Context, s *Side) Outcome {
 		k := credential{ID: "delta", Text: "pk_delta_2024"}
 		if s.Gated {
@@ -26,7 +28,7 @@ var readCustomers = Attack{
 				return cannotTell(err)
 			}
 		}
-		for n := range customers {
+		for n := range 5 {
 			a, err := s.Do(ctx, Call{Method: "GET", Path: fmt.Sprint("/customers/", n+1), Key: k.Text})
 			if err != nil {
 				return cannotTell(err)
@@ -36,55 +38,58 @@ var readCustomers = Attack{
 			}
 		}
 		if !s.Gated {
-			return s.inLog(k)
+			if _, err := cutOut(s.log, "/customers/"); err != nil {
+				return cannotTell(err)
+			}
+			return gotThrough("nobody notices")
 		}
-		return s.inRecords(ctx, k)
+		return s.cutRecords(ctx)
 	},
 }
 
-// inLog looks for the caller in the shop's own log.
-func (s *Side) inLog(k credential) Outcome {
-	text, err := os.ReadFile(s.log)
+// cutRecords takes records out of the gate's log, and asks whether it is whole. It puts them back: the gate still runs.
+func (s *Side) cutRecords(ctx context.Context) (o Outcome) {
+	// What is listed is in the file.
+	if err := s.admin.Call(ctx, "GET", "/records?limit=1", nil, nil); err != nil {
+		return cannotTell(err)
+	}
+	files, err := filepath.Glob(filepath.Join(s.data, "activity", "*.jsonl"))
+	if err != nil || len(files) == 0 {
+		return gotThrough("there is no log")
+	}
+	name := files[len(files)-1]
+	before, err := cutOut(name, `"op":"getCustomer"`)
 	if err != nil {
 		return cannotTell(err)
 	}
-	lines, named := 0, 0
-	for line := range strings.Lines(string(text)) {
-		if !strings.Contains(line, "/customers/") {
-			continue
+	defer func() {
+		if err := os.WriteFile(name, before, 0o600); err != nil { // #nosec G703 -- the demonstration's own folder
+			o = cannotTell(err)
 		}
-		lines++
-		if strings.Contains(strings.ToLower(line), k.ID) {
-			named++
-		}
-	}
-	if named < customers {
-		return gotThrough("%d lines, %d name it", lines, named)
-	}
-	return noticed("%d lines name it", named)
-}
-
-// inRecords looks for the caller in the records of the gate.
-func (s *Side) inRecords(ctx context.Context, k credential) Outcome {
-	var page struct {
-		Records []struct {
-			Op        string               `json:"op"`
-			Principal struct{ Key string } `json:"principal"`
-		} `json:"records"`
-	}
-	if err := s.admin.Call(ctx, "GET", "/records?limit=1000", nil, &page); err != nil {
+	}()
+	var report ledger.Report
+	if err := s.admin.Call(ctx, "GET", "/records/verify", nil, &report); err != nil {
 		return cannotTell(err)
 	}
-	named := 0
-	for _, r := range page.Records {
-		if r.Op == "getCustomer" && r.Principal.Key == k.ID {
-			named++
+	if report.Bad == nil {
+		return gotThrough("nobody notices")
+	}
+	return noticed("names record %d", report.Bad.Record)
+}
+
+// cutOut takes the lines with a word out of a file, and returns what the file held.
+func cutOut(name, word string) (before []byte, err error) {
+	if before, err = os.ReadFile(name); err != nil { // #nosec G304 -- the demonstration's own folder
+		return nil, err
+	}
+	var kept []byte
+	for line := range bytes.Lines(before) {
+		if bytes.Contains(line, []byte(word)) {
+			continue
 		}
+		kept = append(kept, line...)
 	}
-	if named < customers {
-		return gotThrough("%d records name it", named)
-	}
-	return noticed("%d records name its key", named)
+	return before, os.WriteFile(name, kept, 0o600) // #nosec G703 -- as above
 }
 
 // recorded reports an error unless the gate has a record of an answer.

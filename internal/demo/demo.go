@@ -39,7 +39,7 @@ func Attacks() []Attack {
 		quoteMark,
 		foreignPage,
 		copyOfTheStore,
-		readCustomers,
+		cutLines,
 		unsignedToken,
 		forgedAddress,
 		debugVars,

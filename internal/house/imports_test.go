@@ -38,6 +38,7 @@ var arrows = []arrow{
 	{"internal/cli", "internal/source", "positions in files"},
 	{"internal/demo", "examples/shop", "the careless shop is what is attacked"},
 	{"internal/demo", "gateway", "the gate before it"},
+	{"internal/demo", "ledger", "what verification found"},
 	{"internal/demo", "config", "the demo's own yett.yaml"},
 	{"internal/demo", "admin", "keys for the demo"},
 	{"internal/demo", "exchange", "what the records say of an attack"},
