@@ -39,7 +39,7 @@ admin: { listen: %[2]s }
 data: %[3]s
 apis:
   - { name: api, openapi: openapi.yaml, upstream: "%[4]s" }
-ratelimit: { address: { requests: 10000000, per: 1m }, caller: { requests: 10000000, per: 1m } }
+ratelimit: { requests: 10000000, per: 1m, address: { requests: 10000000, per: 1m } }
 activity:
   segment: 64KiB
 %[5]s`
