@@ -76,7 +76,7 @@ func (c Config) Validate() error {
 var Practice = practice.Define(practice.Spec[Config]{
 	Name:     "activity",
 	Number:   11,
-	Protects: "one record of every exchange, with every decision and its reason",
+	Protects: "one record of every exchange, with every decision and its reason, which nobody alters unnoticed",
 	Readme:   readme,
 	Defaults: func() Config { return Config{Retention: 90 * 24 * time.Hour, OnFailure: Refuse, Segment: 64 << 20} },
 	Build:    build,
