@@ -28,6 +28,9 @@ const (
 	counterMagic = "yettcnt1"
 )
 
+// maxOpen bounds what can be under way.
+const maxOpen = 1 << 24
+
 // counts is what a counter says.
 type counts struct {
 	boot  string
@@ -40,9 +43,13 @@ func decodeCounts(b []byte) (counts, error) {
 	if len(b) < counterSize || string(b[:8]) != counterMagic {
 		return counts{}, errors.New("not a counter")
 	}
+	open := binary.NativeEndian.Uint64(b[56:])
+	if open > maxOpen {
+		open = 0 // nothing of that sort was ever under way
+	}
 	return counts{
 		boot: strings.TrimRight(string(b[8:44]), "\x00"),
-		seq:  binary.NativeEndian.Uint64(b[48:]), open: binary.NativeEndian.Uint64(b[56:]), clean: b[64] == 1,
+		seq:  binary.NativeEndian.Uint64(b[48:]), open: open, clean: b[64] == 1,
 	}, nil
 }
 

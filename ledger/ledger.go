@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -39,8 +40,8 @@ type Log struct {
 	verifier note.Verifier
 	counter  *counter // from Begin on
 
-	begin   sync.Mutex // of began
-	began   bool
+	begin   sync.Mutex // one Begin at a time
+	began   atomic.Bool
 	pending *resumption // what Begin does first
 
 	syncing sync.Mutex // one Sync at a time; taken before mu
@@ -103,15 +104,18 @@ func Open(ctx context.Context, dir string, o Options) (*Log, error) {
 // Begin makes the log ready for lines: it mends what a crash left behind and says what is missing. It is called before
 // Number, and does nothing the second time. A log that nobody writes to stays as it is.
 func (l *Log) Begin() error {
+	if l.began.Load() { // every request asks
+		return nil
+	}
 	l.begin.Lock()
 	defer l.begin.Unlock()
-	if l.began {
+	if l.began.Load() {
 		return nil
 	}
 	if err := l.mend(); err != nil {
 		return err
 	}
-	l.began = true
+	l.began.Store(true)
 	return nil
 }
 
@@ -359,7 +363,7 @@ func (l *Log) checkpoint(ctx context.Context, tree frontier, seq uint64, name st
 func (l *Log) Close(ctx context.Context) error {
 	l.begin.Lock()
 	defer l.begin.Unlock()
-	if !l.began || l.closed {
+	if !l.began.Load() || l.closed {
 		return nil
 	}
 	l.closed = true

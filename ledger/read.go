@@ -110,11 +110,7 @@ func (r *Reader) Line(i int64) ([]byte, error) {
 	if i < 0 || i >= r.count {
 		return nil, io.EOF
 	}
-	from, err := r.end(i - 1)
-	if err != nil {
-		return nil, err
-	}
-	to, err := r.end(i)
+	from, to, err := r.place(i)
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +122,19 @@ func (r *Reader) Line(i int64) ([]byte, error) {
 		return nil, fmt.Errorf("segment %s: line %d: %w (yett log verify tells more)", r.name, i, err)
 	}
 	return bytes.TrimSuffix(b, []byte{'\n'}), nil
+}
+
+// place returns where a line begins and ends.
+func (r *Reader) place(i int64) (from, to int64, err error) {
+	if i == 0 {
+		to, err = r.end(0)
+		return 0, to, err
+	}
+	var b [2 * entrySize]byte
+	if _, err := r.tree.ReadAt(b[:], r.base+(i-1)*entrySize); err != nil {
+		return 0, 0, fmt.Errorf("segment %s: the place of line %d: %w", r.name, i, err)
+	}
+	return int64(readEntry(b[:]).end), int64(readEntry(b[entrySize:]).end), nil
 }
 
 // end returns where a line ends; -1 is before the first one.

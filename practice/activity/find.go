@@ -193,6 +193,15 @@ func (l *Log) withLive(g ledger.Segment, f func(search.Source) error) (err error
 	return f(b)
 }
 
+// warm reads what is new in the open segment, so that the next search finds most of it read.
+func (l *Log) warm() error {
+	all, err := l.ledger.Segments()
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	return l.withIndex(all[len(all)-1], func(search.Source) error { return nil })
+}
+
 // Find returns the record of an id, with or without the prefix urn:uuid:. The time in the id leads to it.
 func (l *Log) Find(ctx context.Context, id string) (*Entry, error) {
 	u, err := uuid.Parse(strings.TrimPrefix(strings.TrimSpace(id), "urn:uuid:"))

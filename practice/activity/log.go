@@ -284,6 +284,9 @@ func (l *Log) tidy(ctx context.Context) {
 	if err := l.ledger.Tidy(ctx); err != nil && ctx.Err() == nil {
 		l.o.Log.Error("old records cannot be packed", "error", err.Error())
 	}
+	if err := l.warm(); err != nil && ctx.Err() == nil {
+		l.o.Log.Error("the newest records cannot be indexed", "error", err.Error())
+	}
 	before, err := l.ledger.Expirable(time.Duration(l.retention.Load()))
 	if err == nil && before > 0 {
 		// The log says so before it does so.
