@@ -88,6 +88,14 @@ func run(ctx context.Context, binary string, plant bool) (err error) {
 	if err != nil {
 		return err
 	}
+	var exports []byte
+	for _, form := range []string{"yett", "ocsf"} {
+		out, err := g.yett(ctx, "", "log", "export", "--format", form)
+		if err != nil {
+			return err
+		}
+		exports = append(exports, out...)
+	}
 	if err := g.stop(); err != nil {
 		return err
 	}
@@ -96,7 +104,7 @@ func run(ctx context.Context, binary string, plant bool) (err error) {
 			return err
 		}
 	}
-	places := map[string][]byte{"what it printed": g.out.Bytes(), "its metrics": metrics, "its arguments": arguments}
+	places := map[string][]byte{"what it printed": g.out.Bytes(), "its metrics": metrics, "its arguments": arguments, "exports of its records": exports}
 	if places["a dump of the store"], err = dump(ctx, filepath.Join(g.data(), "yett.db")); err != nil {
 		return err
 	}
