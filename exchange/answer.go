@@ -22,6 +22,7 @@ type Answer struct {
 	tunnel   io.ReadWriteCloser
 	protocol string
 	filters  []Filter
+	fields   []string
 	upstream time.Duration
 	sent     int64
 	aborted  bool
@@ -39,6 +40,13 @@ type Filter interface {
 
 // AddFilter puts f behind the filters already there. It is for Response steps; every exchange needs a Filter of its own.
 func (a *Answer) AddFilter(f Filter) { a.filters = append(a.filters, f) }
+
+// Select narrows the answer to the members at these dotted paths, which the caller asked for ("id", "items.name"); arrays
+// between them are passed through. The pass over the body applies it.
+func (a *Answer) Select(paths []string) { a.fields = paths }
+
+// Selected returns what Select was told, nil for everything.
+func (a *Answer) Selected() []string { return a.fields }
 
 // SetBody gives the answer the upstream's body. Whoever serves the exchange closes it.
 func (a *Answer) SetBody(body io.ReadCloser) { a.body = body }

@@ -18,11 +18,12 @@ const (
 	Refused                 // the step refused it
 	Observed                // the step would have refused it, but only observes
 	Replied                 // the step answered it itself
+	Edited                  // the step changed what was sent on, and let it through
 	Failed                  // something broke
 )
 
 func (o Outcome) String() string {
-	return [...]string{"passed", "refused", "observed", "replied", "failed"}[o]
+	return [...]string{"passed", "refused", "observed", "replied", "edited", "failed"}[o]
 }
 
 // MarshalText makes outcomes words in JSON.
@@ -78,6 +79,12 @@ type Record struct {
 	Original []byte
 	// Seen is the concrete method and path of an undeclared call, for the lists of shadow endpoints; it is not logged.
 	Seen string
+}
+
+// Report records a decision of a practice beside that of its steps: what became of the body while it passed. The note
+// holds no value of the body.
+func (x *Exchange) Report(practice string, o Outcome, code, note string) {
+	x.decisions = append(x.decisions, Decision{Practice: practice, Outcome: o, Code: code, Note: note})
 }
 
 // decide records a decision with the note that the step left.

@@ -22,6 +22,7 @@ import (
 	"yett/api"
 	"yett/exchange"
 	"yett/store"
+	"yett/view"
 )
 
 // Config is what an operator writes for a practice. Validate does no I/O.
@@ -72,8 +73,8 @@ func (p *Practice) Validate(config any) error { return p.validate(config) }
 func (p *Practice) Build(config any, env *Env) (*Part, error) { return p.build(config, env) }
 
 // A Part is what a practice does at one level. A nil field takes no part there. TLS, Accept, PlainListen, Limits, Sealing,
-// Edge, Routes, Observe, Act and Checks count only at the gateway's level, Upstream only at an API's, Preflight, Request, Response
-// and Header only at an API's or operation's; Header also at the gateway's, for answers to calls of no API. What is kept
+// Edge, Routes, Observe, Act and Checks count only at the gateway's level, Upstream only at an API's, Preflight, Request, Response,
+// Edits, Judge and Header only at an API's or operation's; Header also at the gateway's, for answers to calls of no API. What is kept
 // for the process takes new settings in Run, never in Build: a generation may be refused after it was built.
 type Part struct {
 	TLS         func(*tls.Config) error          // once per generation, before it serves
@@ -87,6 +88,8 @@ type Part struct {
 	Request     exchange.Step                    // before the upstream is called
 	Response    exchange.Step                    // status and header of the upstream's answer
 	Header      func(*exchange.Exchange)         // on every answer, refusals included
+	Edits       func(view.Place) []*view.Edit    // at load: what becomes of the values at a place of the bodies
+	Judge       view.Judge                       // of answers that do not fit their schema
 	Observe     func(exchange.Record)            // after every exchange; must not wait
 	Act         func(Action)                     // after everything that was done to the gateway; must not wait
 	Routes      []Route                          // own paths of the admin API

@@ -19,6 +19,9 @@ type Shape struct {
 
 	readOnly, writeOnly, sensitive bool
 
+	id        int                       // among the shapes of one description
+	words     map[string][]*source.Node // x-yett words of the schemas that apply
+	required  map[string]bool           // members that must be there
 	members   map[string]*Shape
 	patterns  []*regexp.Regexp
 	patterned *Shape // members whose names match one of patterns
@@ -33,6 +36,41 @@ func (s *Schema) Shape() *Shape {
 		return nil
 	}
 	return s.root.shape
+}
+
+// ID numbers the shapes of one description, from 0. A nil Shape has -1.
+func (p *Shape) ID() int {
+	if p == nil {
+		return -1
+	}
+	return p.id
+}
+
+// Node returns where one of the schemas stands in the description, nil where nothing is said.
+func (p *Shape) Node() *source.Node {
+	if p == nil {
+		return nil
+	}
+	return p.node
+}
+
+// Words returns the values of a word of yett's ("x-yett-visible") in all schemas that apply, alternatives included.
+func (p *Shape) Words(word string) []*source.Node {
+	if p == nil {
+		return nil
+	}
+	return p.words[word]
+}
+
+// Requires reports whether the member name must be there.
+func (p *Shape) Requires(name string) bool { return p != nil && p.required[name] }
+
+// Find returns the shape of the member name and whether it is declared; of a nil Shape nothing is.
+func (p *Shape) Find(name []byte) (*Shape, bool) {
+	if p == nil {
+		return nil, false
+	}
+	return p.find(name)
 }
 
 // Types returns which types a value may have: what each of allOf and one of anyOf or oneOf admits.

@@ -6,6 +6,7 @@ package schema
 import (
 	"encoding/binary"
 	"slices"
+	"strings"
 
 	"yett/internal/source"
 )
@@ -65,7 +66,7 @@ func (b *shaper) place(entries []entry) *Shape {
 	if p := b.made[key]; p != nil {
 		return p
 	}
-	p := &Shape{node: entries[0].schema.node}
+	p := &Shape{node: entries[0].schema.node, id: len(b.made)}
 	b.made[key] = p
 	b.queue = append(b.queue, unshaped{p, entries})
 	return p
@@ -117,9 +118,36 @@ func (b *shaper) fill(p *Shape, entries []entry) {
 		p.readOnly = p.readOnly || s.readOnly
 		p.writeOnly = p.writeOnly || s.writeOnly
 		p.sensitive = p.sensitive || s.writeOnly || s.password
+		p.readWords(s.node)
+		if !e.alt && s.object != nil {
+			for _, i := range s.object.required {
+				p.require(s.object.names[i])
+			}
+		}
 	}
 	b.fillObject(p, all)
 	b.fillArray(p, all)
+}
+
+// readWords takes the x-yett words of a schema. They count beside a $ref too, also in OpenAPI 3.0, which ignores what
+// stands there: whoever writes x-yett-visible means it.
+func (p *Shape) readWords(n *source.Node) {
+	for i, k := range n.Keys {
+		if !strings.HasPrefix(k.Text, "x-yett-") || slices.Contains(p.words[k.Text], n.Items[i]) {
+			continue
+		}
+		if p.words == nil {
+			p.words = map[string][]*source.Node{}
+		}
+		p.words[k.Text] = append(p.words[k.Text], n.Items[i])
+	}
+}
+
+func (p *Shape) require(name string) {
+	if p.required == nil {
+		p.required = map[string]bool{}
+	}
+	p.required[name] = true
 }
 
 // closure returns the entries and all that apply to the same value because of them. Schemas have no loops here:
