@@ -80,6 +80,9 @@ type checker struct {
 	quiet int  // above 0: nothing is reported
 	found []Finding
 
+	relative bool // pointers begin at root
+	hidden   bool // root lies in what must not be shown
+
 	marks []uint64        // which members and items are evaluated; see marks.go
 	slots []slot          // see unique
 	names *jsonstream.Doc // see nameFits
@@ -90,19 +93,31 @@ var checkers = sync.Pool{New: func() any { return new(checker) }}
 
 // Check returns what is wrong with n, nil if it fits. It does not allocate where nothing is wrong.
 func (s *Schema) Check(d *jsonstream.Doc, n jsonstream.Node, c *Check) []Finding {
-	k := checkers.Get().(*checker)
-	k.doc, k.root, k.check = d, n, c
-	k.steps = stepsBase + stepsPerByte*len(d.Raw(n))
+	k := newChecker(d, n, c, stepsBase)
 	if s.root != nil {
 		k.shape = s.root.shape
 	}
 	k.eval(s, n, noMarks)
-	if !k.over && (c.Closed || c.Direction == Request && c.ReadOnly == Refuse && s.root != nil && s.root.readOnly) {
+	if c.Closed || c.refusesReadOnly() && s.root != nil && s.root.readOnly {
 		k.declared(n, k.shape)
 	}
+	return k.result(s.node)
+}
+
+func (c *Check) refusesReadOnly() bool { return c.Direction == Request && c.ReadOnly == Refuse }
+
+func newChecker(d *jsonstream.Doc, n jsonstream.Node, c *Check, base int) *checker {
+	k := checkers.Get().(*checker)
+	k.doc, k.root, k.check = d, n, c
+	k.steps = base + stepsPerByte*len(d.Raw(n))
+	return k
+}
+
+// result ends a check of what node describes. k is not used after it.
+func (k *checker) result(node *source.Node) []Finding {
 	found := k.found
 	if k.over {
-		found = []Finding{{Pointer: k.pointer(n), Keyword: "cost", Detail: "takes too long to check", Where: s.node}}
+		found = []Finding{{Pointer: k.pointer(k.root), Keyword: "cost", Detail: "takes too long to check", Where: node}}
 	}
 	k.release()
 	return found
@@ -180,7 +195,15 @@ func (k *checker) value(n jsonstream.Node) string {
 }
 
 func (k *checker) pointer(n jsonstream.Node) string {
-	return cutPointer(k.doc.AppendPointer(nil, n))
+	return cutPointer(k.path(n))
+}
+
+func (k *checker) path(n jsonstream.Node) []byte {
+	p := k.doc.AppendPointer(nil, n)
+	if k.relative {
+		p = p[len(k.doc.AppendPointer(nil, k.root)):]
+	}
+	return p
 }
 
 func cutPointer(p []byte) string {
@@ -220,6 +243,9 @@ func (k *checker) place(n jsonstream.Node) *Shape {
 
 // sensitive reports whether n, or what it lies in, must not be shown.
 func (k *checker) sensitive(n jsonstream.Node) bool {
+	if k.hidden {
+		return true
+	}
 	for ; n != jsonstream.None; n = k.doc.Parent(n) {
 		if p := k.place(n); p != nil && p.sensitive {
 			return true

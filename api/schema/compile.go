@@ -46,6 +46,9 @@ func (c *Compiler) Compile(n *source.Node) (*Schema, error) {
 		c.refuseLoops()
 	}
 	if len(c.errs) == 0 {
+		for _, s := range c.fresh {
+			c.settle(s)
+		}
 		s = c.finish(s)
 	}
 	if len(c.errs) > 0 {
@@ -58,6 +61,9 @@ func (c *Compiler) Compile(n *source.Node) (*Schema, error) {
 	c.roots[n] = s
 	return s, nil
 }
+
+// Shapes returns how many shapes there are so far: their IDs are below it.
+func (c *Compiler) Shapes() int { return len(c.shapes.made) }
 
 func (c *Compiler) fail(n *source.Node, format string, args ...any) {
 	c.errs = append(c.errs, source.Errorf(n, format, args...))
@@ -209,7 +215,7 @@ func (c *Compiler) finish(s *Schema) *Schema {
 			c.errs = append(c.errs, err)
 			return nil
 		}
-		whole.foreign = f
+		whole.foreign, whole.certain = f, nil
 	}
 	shape, err := c.shapes.of(s)
 	if err != nil {

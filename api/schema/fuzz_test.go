@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -21,6 +22,8 @@ import (
 type maker struct {
 	*rand.Rand
 	refs int // definitions that a $ref may point to
+	// whole is true for schemas that a Level judges in pieces as well as whole, with words about directions.
+	whole bool
 }
 
 var (
@@ -104,8 +107,18 @@ func (m *maker) schema(depth int) any {
 	return s
 }
 
+// partial are the cases of keyword that make a Level partial.
+var partial = []int{3, 4, 18, 25, 28, 30, 31, 32, 33, 34}
+
 func (m *maker) keyword(s map[string]any, depth int) {
-	switch m.IntN(36) {
+	n := m.IntN(36)
+	for m.whole && slices.Contains(partial, n) {
+		n = m.IntN(36)
+	}
+	if m.whole && m.IntN(6) == 0 {
+		s[pick(m, []string{"writeOnly", "readOnly"})] = true
+	}
+	switch n {
 	case 0, 1:
 		s["type"] = pick(m, makerTypes)
 	case 2:
@@ -162,6 +175,10 @@ func (m *maker) keyword(s map[string]any, depth int) {
 	case 28:
 		s["dependentSchemas"] = m.byName(depth)
 	case 29:
+		if m.whole {
+			s["allOf"] = m.schemas(depth)
+			break
+		}
 		s[pick(m, []string{"allOf", "anyOf", "oneOf"})] = m.schemas(depth)
 	case 30:
 		s["not"] = m.schema(depth - 1)

@@ -103,8 +103,7 @@ func (k *checker) missing(s *Schema, n jsonstream.Node, name string) bool {
 		return true
 	}
 	if k.quiet == 0 && !k.full() {
-		p := k.doc.AppendPointer(nil, n)
-		p = append(append(p, '/'), escapePointer(name)...)
+		p := append(append(k.path(n), '/'), escapePointer(name)...)
 		k.report(cutPointer(p), n, "required", "is required", s.where("required"))
 	}
 	return false
@@ -113,8 +112,12 @@ func (k *checker) missing(s *Schema, n jsonstream.Node, name string) bool {
 // othersWord reports whether the member name of n is for the other side to set, wherever the description says so.
 func (k *checker) othersWord(n jsonstream.Node, name string) bool {
 	k.spend(1)
-	p := k.place(n).Member(name)
-	return k.check.Direction == Request && p.ReadOnly() || k.check.Direction == Response && p.WriteOnly()
+	return k.check.Direction.others(k.place(n).Member(name))
+}
+
+// others reports whether the value at p is for the other side to set.
+func (d Direction) others(p *Shape) bool {
+	return d == Request && p.ReadOnly() || d == Response && p.WriteOnly()
 }
 
 func (k *checker) dependency(s *Schema, n jsonstream.Node, d *dependency, m marks) bool {

@@ -74,6 +74,7 @@ type Schema struct {
 	readOnly, writeOnly, password bool
 
 	foreign *foreign // judges in place of all keywords
+	certain *certain // what else applies wherever this does; nil: nothing
 	dynamic bool     // has a reference whose target depends on the way here: see Compile
 	root    *root    // of schemas that Compile has returned
 }

@@ -23,6 +23,7 @@ type Shape struct {
 	words     map[string][]*source.Node // x-yett words of the schemas that apply
 	required  map[string]bool           // members that must be there
 	members   map[string]*Shape
+	names     []string // of members, in the order of the description
 	patterns  []*regexp.Regexp
 	patterned *Shape // members whose names match one of patterns
 	rest      *Shape // members that are not declared, where the place is open
@@ -61,6 +62,9 @@ func (p *Shape) Words(word string) []*source.Node {
 	}
 	return p.words[word]
 }
+
+// Worded reports whether any word of yett's stands in a schema that applies.
+func (p *Shape) Worded() bool { return p != nil && len(p.words) > 0 }
 
 // Requires reports whether the member name must be there.
 func (p *Shape) Requires(name string) bool { return p != nil && p.required[name] }
@@ -134,4 +138,25 @@ func (p *Shape) find(name []byte) (*Shape, bool) {
 		}
 	}
 	return p.rest, false
+}
+
+// Each calls f with every shape one level below p, in the order of the description: what is said of a member, with its
+// name if it is declared by name, or of an item.
+func (p *Shape) Each(f func(child *Shape, member string, item, declared bool)) {
+	if p == nil {
+		return
+	}
+	for _, name := range p.names {
+		f(p.members[name], name, false, true)
+	}
+	for _, s := range []*Shape{p.patterned, p.rest} {
+		if s != nil {
+			f(s, "", false, false)
+		}
+	}
+	for _, s := range append(p.prefix[:len(p.prefix):len(p.prefix)], p.items) {
+		if s != nil {
+			f(s, "", true, false)
+		}
+	}
 }

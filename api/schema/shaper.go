@@ -297,6 +297,7 @@ func (b *shaper) fillObject(p *Shape, all []entry) {
 				if p.members == nil {
 					p.members = map[string]*Shape{}
 				}
+				p.names = append(p.names, name)
 				p.members[name] = b.place(about(name, all))
 			}
 		}
