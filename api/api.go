@@ -43,7 +43,8 @@ type API struct {
 	AssumedKey bool
 	File       *source.File
 
-	set *source.Set
+	set    *source.Set
+	shapes int // of bodies and parameters
 }
 
 // Host is a host that the API answers for; "" where it answers for every one.

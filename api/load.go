@@ -100,6 +100,7 @@ func Load(path string, o Options) (*API, []Warning, error) {
 		return nil, l.sortedWarnings(), l.sortedErrors()
 	}
 	l.api.credentials()
+	l.api.shapes = l.compiler.Shapes()
 	return l.api, l.sortedWarnings(), nil
 }
 

@@ -4,6 +4,8 @@
 package api
 
 import (
+	"slices"
+
 	"yett/api/schema"
 	"yett/internal/source"
 )
@@ -26,6 +28,31 @@ type Parameter struct {
 
 	shape *shape
 	node  *source.Node // the schema
+}
+
+// Words returns the values of a word of yett's ("x-yett-equals-claim") on the parameter and on its schema; where the
+// parameter is a list, also on the schema of its items.
+func (p *Parameter) Words(word string) []*source.Node {
+	var all []*source.Node
+	if n := p.Where.Get(word); n != nil {
+		all = append(all, n)
+	}
+	if p.Schema == nil {
+		return all
+	}
+	own := p.Schema.Shape()
+	all = append(all, own.Words(word)...)
+	own.Each(func(below, holder *schema.Shape) {
+		if holder == nil {
+			return
+		}
+		for _, n := range below.Words(word) {
+			if !slices.Contains(all, n) {
+				all = append(all, n)
+			}
+		}
+	})
+	return all
 }
 
 // A Param is one path parameter as the router found it.
