@@ -42,8 +42,8 @@ func (p *Parameter) Words(word string) []*source.Node {
 	}
 	own := p.Schema.Shape()
 	all = append(all, own.Words(word)...)
-	own.Each(func(below, holder *schema.Shape) {
-		if holder == nil {
+	own.Each(func(below *schema.Shape, _ string, item, _ bool) {
+		if !item {
 			return
 		}
 		for _, n := range below.Words(word) {

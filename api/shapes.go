@@ -76,7 +76,13 @@ func (w *walker) walk(media []*Media, d direction) {
 	for len(w.queue) > 0 {
 		p := w.queue[len(w.queue)-1]
 		w.queue = w.queue[:len(w.queue)-1]
-		p.Each(func(below, holder *schema.Shape) { visit(reached{below, holder}) })
+		p.Each(func(below *schema.Shape, _ string, item, _ bool) {
+			if item {
+				visit(reached{below, p})
+			} else {
+				visit(reached{shape: below})
+			}
+		})
 	}
 }
 

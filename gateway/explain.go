@@ -5,6 +5,7 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"yett/api"
@@ -118,7 +119,7 @@ func (gen *generation) describe(e *Explanation, op *api.Operation) {
 	}
 	at("edge", edgeOrder)
 	at("request", requestOrder)
-	at("response", responseOrder)
+	at("response", slices.Concat(responseOrder, editOrder, behindView))
 	at("header", headerOrder)
 }
 

@@ -26,6 +26,7 @@ import (
 	"yett/practice"
 	"yett/problem"
 	"yett/store"
+	"yett/view"
 )
 
 // A generation is one configuration, built whole. It never changes; a new configuration is a new generation.
@@ -38,6 +39,7 @@ type generation struct {
 	router      *api.Router
 	chains      map[*api.Operation]*exchange.Chain
 	preflights  map[*api.Operation]*exchange.Chain
+	views       map[*api.Operation]*view.View
 	undeclared  map[*api.API]*exchange.Chain         // what is said of calls of nothing
 	settings    map[*api.Operation][]*config.Setting // in the order of Practices, for explain
 	layers      map[string][]config.Layer            // by the place of the block, to tell what a reload changes
@@ -109,7 +111,7 @@ func (gen *generation) gateSetting(p *practice.Practice) (*config.Setting, error
 func load(file *config.File) (*generation, error) {
 	gen := &generation{
 		file: file, chains: make(map[*api.Operation]*exchange.Chain), preflights: make(map[*api.Operation]*exchange.Chain),
-		undeclared: make(map[*api.API]*exchange.Chain), settings: make(map[*api.Operation][]*config.Setting), layers: make(map[string][]config.Layer),
+		views: make(map[*api.Operation]*view.View), undeclared: make(map[*api.API]*exchange.Chain), settings: make(map[*api.Operation][]*config.Setting), layers: make(map[string][]config.Layer),
 	}
 	var all []error
 	for _, c := range file.APIs {
@@ -285,6 +287,7 @@ func (gen *generation) buildAPI(c *config.API, a *api.API, env practice.Env, tra
 		return err
 	}
 	gen.undeclared[a] = &exchange.Chain{Header: headers(base)}
+	common := rules(a, base)
 	for _, op := range a.Operations {
 		l := base
 		if c.Operations[op.ID] != nil {
@@ -302,7 +305,11 @@ func (gen *generation) buildAPI(c *config.API, a *api.API, env practice.Env, tra
 		if op.WebSocket && l["cors"].setting.Off != "" {
 			chain.Request = append([]exchange.Link{{Practice: "route", Step: ownSocket}}, chain.Request...)
 		}
-		chain.Response = links(l, responseOrder, func(p *practice.Part) exchange.Step { return p.Response })
+		edits := common
+		if !sameEdits(l, base) {
+			edits = rules(a, l)
+		}
+		gen.answers(chain, l, edits)
 		gen.chains[op] = chain
 		gen.preflights[op] = preflight(op, l, chain)
 		for _, p := range Practices() {

@@ -46,7 +46,9 @@ var (
 	preflightOrder  = []string{"allowlist", "inventory"} // what judges a browser's question before it is answered
 	preflightAnswer = []string{"cors"}
 	requestOrder    = []string{"allowlist", "cors", "inventory", "apikey", "token", "authn", "ratelimit", "validate"}
-	responseOrder   = []string{"cors", "sanitize"}
+	responseOrder   = []string{"cors"}
+	editOrder       = []string{"encrypt"} // whose edits the pass over bodies makes; it stands behind responseOrder
+	behindView      = []string{"sanitize"}
 	headerOrder     = []string{"https", "ratelimit", "sanitize", "cors"}
 )
 

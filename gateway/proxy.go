@@ -20,6 +20,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+
 	"yett/exchange"
 	"yett/problem"
 )
@@ -241,6 +244,14 @@ func (u *upstream) decode(x *exchange.Exchange, res *http.Response) error {
 		plain, err = gzip.NewReader(a.Body())
 	case coding == "deflate":
 		plain, err = zlib.NewReader(a.Body())
+	case coding == "br":
+		plain = brotli.NewReader(a.Body())
+	case coding == "zstd":
+		var z *zstd.Decoder
+		if z, err = zstd.NewReader(a.Body(), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(8<<20)); err == nil {
+			x.Defer(z.Close)
+			plain = z
+		}
 	default:
 		err = fmt.Errorf("content coding %q", coding)
 	}
@@ -248,8 +259,11 @@ func (u *upstream) decode(x *exchange.Exchange, res *http.Response) error {
 		return badAnswer("upstream_encoding", fmt.Errorf("asked for identity: %w", err))
 	}
 	a.Header.Del("Content-Encoding")
-	for _, name := range []string{"Content-MD5", "Digest", "Content-Digest", "Repr-Digest", "ETag", "Accept-Ranges"} {
+	for _, name := range []string{"Content-MD5", "Digest", "Content-Digest", "Repr-Digest", "Accept-Ranges"} {
 		a.Header.Del(name) // they speak of the compressed bytes
+	}
+	if tag := a.Header.Get("ETag"); tag != "" && !strings.HasPrefix(tag, "W/") {
+		a.Header.Set("ETag", "W/"+tag) // the same content, other bytes (RFC 9110 section 8.8.1)
 	}
 	a.Length = -1
 	a.SetBody(struct {

@@ -27,6 +27,8 @@ type Caller struct {
 	Scopes    []string  // sorted
 	AllScopes bool      // a key made for trying out, which holds every scope
 	Expires   time.Time // zero: never
+	// Claims are what the issuer of a token says of the caller, as jsonstream.Any decodes it; nil for other credentials.
+	Claims map[string]any
 }
 
 // Holds reports whether c holds scope. A nil Caller is anonymous and holds none.

@@ -170,3 +170,9 @@ func (c *Claims) Confirmation() (jkt, x5t string, err error) {
 	}
 	return jkt, x5t, nil
 }
+
+// All returns every claim, decoded as jsonstream.Any does. The map is the caller's own.
+func (c *Claims) All() map[string]any {
+	all, _ := jsonstream.Any(&c.doc, c.doc.Root()).(map[string]any) // ParseClaims takes nothing but an object
+	return all
+}

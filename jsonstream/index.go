@@ -107,6 +107,17 @@ func (d *Doc) Raw(n Node) []byte {
 	return nil
 }
 
+// Bytes returns the document as it was given to Parse.
+func (d *Doc) Bytes() []byte { return d.data }
+
+// Span returns where n begins and ends in the document, 0 and 0 for None.
+func (d *Doc) Span(n Node) (from, to int) {
+	if v := d.at(n); v != nil {
+		return int(v.start), int(v.end)
+	}
+	return 0, 0
+}
+
 // Text returns the decoded bytes of a string: not nil for an empty string, nil for every other kind.
 func (d *Doc) Text(n Node) []byte {
 	v := d.at(n)

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -16,7 +17,7 @@ import (
 	"yett/store"
 )
 
-func (k *kept) checks() []practice.Check {
+func (k *kept) checks(all *allFields) []practice.Check {
 	return []practice.Check{
 		{
 			ID:    "encrypt/places",
@@ -41,6 +42,12 @@ func (k *kept) checks() []practice.Check {
 			Asks:  "Is every key younger than a year, and every rotation at its end?",
 			Cites: []string{"OWASP ASVS 5.0 V11.2", "NIST SP 800-57 part 1 section 5.3"},
 			Run:   k.checkAge,
+		},
+		{
+			ID:    "encrypt/fields",
+			Asks:  "Are the fields of the API's own data sealed on the way to the service, opened on the way back, and never met in clear?",
+			Cites: []string{"OWASP API3:2023", "OWASP ASVS 5.0 V11.3", "OWASP ASVS 5.0 V14.1"},
+			Run:   func(ctx context.Context, _ practice.Target) practice.Finding { return checkFields(ctx, all.list()) },
 		},
 	}
 }
@@ -139,12 +146,93 @@ func (k *kept) checkAge(ctx context.Context, _ practice.Target) practice.Finding
 	if err != nil {
 		return practice.CouldNotTell(err)
 	}
-	f := practice.Finding{Verdict: practice.Effective, Summary: fmt.Sprintf("%d classes, every key younger than a year", len(s.Classes))}
+	f := practice.Finding{Verdict: practice.Effective, Summary: fmt.Sprintf("%d classes, every key that is ever replaced younger than a year", len(s.Classes))}
 	for _, c := range s.Classes {
+		if c.Stays {
+			// A new key would end the search for equal values: it is no fault that this one grows old.
+			f.Evidence = append(f.Evidence, practice.Evidence{What: c.Name, Saw: fmt.Sprintf("%s, %s old, stays so that equal values stay equal", c.Cipher, c.KeyAge)})
+			continue
+		}
 		f.Evidence = append(f.Evidence, practice.Evidence{What: c.Name, Saw: fmt.Sprintf("%s, %s old, %d values under older keys", c.Cipher, c.KeyAge, c.Older)})
 		if c.AgeS > oldKey.Seconds() || c.Older > 0 {
 			f.Verdict, f.Summary, f.Fix = practice.Weak, "a key of "+c.Name+" is old, or values are under older keys", "yett encrypt rotate"
 		}
 	}
 	return f
+}
+
+// checkFields seals a value for every place and opens it there and elsewhere, and tells what was met in traffic.
+func checkFields(ctx context.Context, all []*Fields) practice.Finding {
+	if len(all) == 0 {
+		return practice.None("no description says " + encryptWord)
+	}
+	f := practice.Finding{Verdict: practice.Effective}
+	worse := func(v practice.Verdict, summary, fix string) {
+		if f.Verdict == practice.Effective || v == practice.Ineffective && f.Verdict == practice.Weak {
+			f.Verdict, f.Summary, f.Fix = v, summary, fix
+		}
+	}
+	places := 0
+	for _, fields := range all {
+		for _, p := range fields.plan.places {
+			places++
+			saw, err := fields.try(ctx, p)
+			f.Evidence = append(f.Evidence, practice.Evidence{What: fmt.Sprintf("%s: %s (%s)", fields.api.Name, p.name, p.node.Where()), Saw: saw})
+			switch {
+			case err != nil:
+				worse(practice.Ineffective, fmt.Sprintf("%s: a value of %s %v", fields.api.Name, p.name, err), "look at the log of the gateway")
+			case p.half != "":
+				worse(practice.Weak, fmt.Sprintf("%s: the member %s %s", fields.api.Name, p.name, p.half), halfHint)
+			}
+		}
+		c := fields.counts
+		f.Evidence = append(f.Evidence, practice.Evidence{What: fields.api.Name + ": values since the start", Saw: fmt.Sprintf("%d sealed, %d opened, %d in clear, %d that did not open",
+			c.sealed.Load(), c.opened.Load(), c.clear.Load(), c.failed.Load())})
+		if n := c.failed.Load(); n > 0 {
+			worse(practice.Weak, fmt.Sprintf("%s: %d values did not open", fields.api.Name, n), "look for "+unopenedAlert+" among the alerts and records: somebody changed them, or their key is gone")
+		}
+		if n := c.clear.Load(); n > 0 {
+			worse(practice.Weak, fmt.Sprintf("%s: %d values came from the service in clear", fields.api.Name, n), "write them again through the gateway: read each and put it back")
+		}
+	}
+	if f.Verdict == practice.Effective {
+		f.Summary = fmt.Sprintf("%d places, each sealed and opened; no value was met in clear", places)
+	}
+	return f
+}
+
+// try seals a value for a place, and opens it there and at others.
+func (f *Fields) try(ctx context.Context, p *placed) (saw string, err error) {
+	plain := make([]byte, 16)
+	_, _ = rand.Read(plain) // never fails: crypto/rand ends the program first
+	var id []byte
+	if p.bind != "" {
+		id = []byte("1")
+	}
+	at, name := f.field(p.spot, false), []byte(p.name)
+	at.count = new(counts) // what a check seals is no traffic
+	sealed, err := at.seal(nil, name, id, plain)
+	if err != nil {
+		return "does not seal", errors.New("cannot be sealed")
+	}
+	if got, err := at.open(ctx, name, id, sealed); err != nil || !bytes.Equal(got, plain) {
+		return "does not open", errors.New("does not open once it is sealed")
+	}
+	moved := p.spot
+	moved.pointer += "/elsewhere"
+	other := f.field(moved, false)
+	for _, try := range []struct {
+		what     string
+		at       *field
+		name, id []byte
+	}{
+		{"at another place", other, name, id},
+		{"under another name", at, append([]byte("x"), name...), id},
+		{"in another row", at, name, append([]byte("1"), id...)},
+	} {
+		if _, err := try.at.open(ctx, try.name, try.id, sealed); err == nil {
+			return "opens " + try.what, errors.New("opens " + try.what)
+		}
+	}
+	return p.mode.String() + ", opens at its own place alone", nil
 }

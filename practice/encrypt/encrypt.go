@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package encrypt seals what yett keeps: hashes of passwords, signing keys, the pepper of API keys, the parts of records
-// that tell internals.
+// that tell internals; and, where the description says so, fields of the API's own data before the upstream keeps them.
 //
 // It stops whoever reads a stolen store, backup or disk from learning a secret (OWASP API8:2023, ASVS V11 and V14), and
 // whoever can write to it from moving a value to another row, column or file, where it would not open. Each class of
@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/daead"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
 
@@ -134,19 +135,11 @@ const maxPlain = 1 << 20
 
 // Class returns the Sealer of a class, with keys made on the first call ever.
 func (v *Vault) Class(ctx context.Context, name string, kept ...store.Kept) (store.Sealer, error) {
-	if name == "" {
-		return nil, errors.New("encrypt: a class needs a name")
-	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	c := v.classes[name]
-	if c == nil {
-		k, err := v.create(ctx, name)
-		if err != nil {
-			return nil, fmt.Errorf("encrypt: keys of %s: %w", name, err)
-		}
-		c = newClass(v, name, k)
-		v.classes[name] = c
+	c, err := v.class(ctx, name, Randomized)
+	if err != nil {
+		return nil, err
 	}
 	for _, k := range kept {
 		if k.File != "" && v.files == nil {
@@ -159,13 +152,47 @@ func (v *Vault) Class(ctx context.Context, name string, kept ...store.Kept) (sto
 	return c, nil
 }
 
+// Deterministic returns the Sealer of a class whose values are sealed to the same bytes where text and place are the same,
+// so that equal ones can be found without being opened. Whoever reads them learns which are equal, and no more. Its key
+// stays over rotations: under a new one nothing that was sealed before would be found again.
+func (v *Vault) Deterministic(ctx context.Context, name string) (store.Sealer, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c, err := v.class(ctx, name, Deterministic)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// class returns a class, made on the first call ever. v.mu is held.
+func (v *Vault) class(ctx context.Context, name string, mode Mode) (*class, error) {
+	if name == "" {
+		return nil, errors.New("encrypt: a class needs a name")
+	}
+	c := v.classes[name]
+	if c == nil {
+		k, err := v.create(ctx, name, mode)
+		if err != nil {
+			return nil, fmt.Errorf("encrypt: keys of %s: %w", name, err)
+		}
+		c = newClass(v, name, k)
+		v.classes[name] = c
+	}
+	if got := c.keys.Load().mode(); got != mode {
+		return nil, fmt.Errorf("encrypt: the values of %s are %s, not %s", name, got, mode)
+	}
+	return c, nil
+}
+
 // A class seals one class of secrets.
 type class struct {
-	v      *Vault
-	name   string
-	kept   []store.Kept // guarded by Vault.mu
-	keys   atomic.Pointer[keys]
-	loaded atomic.Int64 // Unix nanoseconds of the last look for keys that were not known
+	v       *Vault
+	name    string
+	kept    []store.Kept // guarded by Vault.mu
+	keys    atomic.Pointer[keys]
+	looking sync.Mutex   // held while the store is asked for keys that are not known
+	loaded  atomic.Int64 // Unix nanoseconds of the last look
 }
 
 func newClass(v *Vault, name string, k *keys) *class {
@@ -174,25 +201,44 @@ func newClass(v *Vault, name string, k *keys) *class {
 	return c
 }
 
-// keys are a keyset, open.
+// keys are a keyset, open. One of aead and daead is nil.
 type keys struct {
 	handle  *keyset.Handle
 	aead    tink.AEAD
-	primary [prefixSize]byte // that begins what it seals
-	created time.Time        // of the primary key
+	daead   tink.DeterministicAEAD
+	primary [prefixSize]byte   // that begins what it seals
+	all     [][prefixSize]byte // those of older keys too
+	created time.Time          // of the primary key
 }
 
 // prefixSize is how many bytes of what tink seals name the key.
 const prefixSize = 5
 
-func newKeys(h *keyset.Handle, created time.Time) (*keys, error) {
-	a, err := aead.New(h)
-	if err != nil {
-		return nil, err
+// newKeys opens a keyset. Its kind is that of its primary key: a keyset says itself what it is for.
+func newKeys(h *keyset.Handle, created time.Time) (k *keys, err error) {
+	info := h.KeysetInfo()
+	k = &keys{handle: h, created: created}
+	copy(k.primary[:], prefix(info.GetPrimaryKeyId()))
+	deterministic := false
+	for _, i := range info.GetKeyInfo() {
+		k.all = append(k.all, [prefixSize]byte(prefix(i.GetKeyId())))
+		if i.GetKeyId() == info.GetPrimaryKeyId() {
+			deterministic = i.GetTypeUrl() == daead.AESSIVKeyTemplate().GetTypeUrl()
+		}
 	}
-	k := &keys{handle: h, aead: a, created: created}
-	copy(k.primary[:], prefix(h.KeysetInfo().GetPrimaryKeyId()))
-	return k, nil
+	if deterministic {
+		k.daead, err = daead.New(h)
+	} else {
+		k.aead, err = aead.New(h)
+	}
+	return k, err
+}
+
+func (k *keys) mode() Mode {
+	if k.daead != nil {
+		return Deterministic
+	}
+	return Randomized
 }
 
 // prefix is how tink begins what the key with an id seals.
@@ -202,12 +248,26 @@ func prefix(id uint32) []byte {
 
 // holds reports whether the key that sealed a value is one of k.
 func (k *keys) holds(sealed []byte) bool {
-	for _, info := range k.handle.KeysetInfo().GetKeyInfo() {
-		if bytes.HasPrefix(sealed, prefix(info.GetKeyId())) {
+	for i := range k.all {
+		if bytes.HasPrefix(sealed, k.all[i][:]) {
 			return true
 		}
 	}
 	return false
+}
+
+func (k *keys) seal(plain, bound []byte) ([]byte, error) {
+	if k.daead != nil {
+		return k.daead.EncryptDeterministically(plain, bound)
+	}
+	return k.aead.Encrypt(plain, bound)
+}
+
+func (k *keys) open(sealed, bound []byte) ([]byte, error) {
+	if k.daead != nil {
+		return k.daead.DecryptDeterministically(sealed, bound)
+	}
+	return k.aead.Decrypt(sealed, bound)
 }
 
 // Seal encrypts plain, at most 1 MiB, for place.
@@ -215,26 +275,52 @@ func (c *class) Seal(_ context.Context, plain []byte, place store.Place) ([]byte
 	if len(plain) > maxPlain {
 		return nil, fmt.Errorf("encrypt: %d bytes, more than %d", len(plain), maxPlain)
 	}
-	return c.keys.Load().aead.Encrypt(plain, place.Bytes())
+	return c.keys.Load().seal(plain, place.Bytes())
 }
 
 // Open returns what was sealed for place. Its error never says more than that it does not open.
 func (c *class) Open(ctx context.Context, sealed []byte, place store.Place) ([]byte, error) {
-	k := c.keys.Load()
-	if len(sealed) >= prefixSize && !k.holds(sealed) && c.mayLook() {
-		// Another process may have rotated the keys.
-		if next, err := c.v.load(ctx, c.name); err != nil {
-			return nil, fmt.Errorf("encrypt: look for the key of a value of %s: %w", c.name, err)
-		} else if next != nil {
-			c.keys.Store(next)
-			k = next
-		}
-	}
-	plain, err := k.aead.Decrypt(sealed, place.Bytes())
-	if err != nil {
+	plain, err := c.open(ctx, sealed, place.Bytes())
+	if errors.Is(err, errUnopened) {
 		return nil, fmt.Errorf("encrypt: a value of %s does not open at %s.%s (it was changed, moved, or its key is gone)", c.name, place.Table, place.Column)
 	}
+	return plain, err
+}
+
+// errUnopened says that a value does not open, and no more.
+var errUnopened = errors.New("encrypt: a value does not open (it was changed, moved, or its key is gone)")
+
+// open returns what was sealed and bound. Its error is errUnopened, or that of the store.
+func (c *class) open(ctx context.Context, sealed, bound []byte) ([]byte, error) {
+	k, err := c.keysFor(ctx, sealed)
+	if err != nil {
+		return nil, fmt.Errorf("encrypt: look for the key of a value of %s: %w", c.name, err)
+	}
+	plain, err := k.open(sealed, bound)
+	if err != nil {
+		return nil, errUnopened
+	}
 	return plain, nil
+}
+
+// keysFor returns the keys of the class, read anew where the one that sealed a value is not among them: another process may
+// have rotated them. Whoever comes while one looks waits for what it finds.
+func (c *class) keysFor(ctx context.Context, sealed []byte) (*keys, error) {
+	k := c.keys.Load()
+	if len(sealed) < prefixSize || k.holds(sealed) {
+		return k, nil
+	}
+	c.looking.Lock()
+	defer c.looking.Unlock()
+	if k = c.keys.Load(); k.holds(sealed) || !c.mayLook() {
+		return k, nil
+	}
+	next, err := c.v.load(ctx, c.name)
+	if err != nil || next == nil {
+		return k, err
+	}
+	c.keys.CompareAndSwap(k, next) // else they were rotated here meanwhile, and what was read is old
+	return c.keys.Load(), nil
 }
 
 // mayLook bounds how often values that no key opens make us ask the store.

@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"yett/practice"
@@ -46,12 +47,12 @@ func (c Config) Validate() error {
 var Practice = practice.Define(practice.Spec[Config]{
 	Name:     "encrypt",
 	Number:   10,
-	Protects: "seals everything secret that yett keeps",
+	Protects: "seals everything secret that yett keeps, and the fields of an API that its description names",
 	Readme:   readme,
 	Defaults: func() Config { return Config{} },
 	Build: func(c Config, env *practice.Env) (*practice.Part, error) {
 		if env.API != nil {
-			return &practice.Part{}, nil
+			return partOf(env)
 		}
 		k, err := practice.Keep(env, "encrypt", func() (*kept, error) { return open(c, env) })
 		if err != nil {
@@ -60,7 +61,11 @@ var Practice = practice.Define(practice.Spec[Config]{
 		if k.config != c {
 			return nil, errors.New("the place of the key-encryption key is taken at the start (start the gateway again to change it)")
 		}
-		return &practice.Part{Sealing: k.vault, Routes: k.routes(), Checks: k.checks(), Run: k.vault.Run}, nil
+		all, err := practice.Share(env, sharedFields, func() (*allFields, error) { return new(allFields), nil })
+		if err != nil {
+			return nil, err
+		}
+		return &practice.Part{Sealing: k.vault, Routes: k.routes(), Checks: k.checks(all), Run: k.run}, nil
 	},
 })
 
@@ -71,6 +76,10 @@ type kept struct {
 	beside bool
 	vault  *Vault
 	env    *practice.Env
+	alarm  *alarm
+
+	mu     sync.Mutex
+	counts map[string]*counts // by API
 }
 
 // openTime bounds how long a start waits for the store and for a server that keeps the key.
@@ -82,7 +91,7 @@ func open(c Config, env *practice.Env) (*kept, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), openTime)
 	defer cancel()
-	k := &kept{config: c, env: env}
+	k := &kept{config: c, env: env, counts: make(map[string]*counts), alarm: &alarm{board: env.Alerts, now: env.Now}}
 	o := Options{Store: env.Store, Files: env.Data, Now: env.Now, Log: env.Log}
 	var err error
 	if o.KEK, err = k.key(ctx, c); err != nil {

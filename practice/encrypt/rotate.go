@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 
 	"yett/store"
@@ -28,7 +27,7 @@ const (
 // Rotate gives a class a new key and seals all its values anew, while they are read and written. It may be broken off at any
 // moment: values under the old key and under the new one both open, and Run, or the next Rotate, goes on. It returns how
 // many values it sealed. The old keys are removed by Run, minutes later, when no value needs them; those of a class whose
-// values cannot be written again stay.
+// values cannot be written again stay. The key of a deterministic class is not replaced, it is wrapped anew.
 func (v *Vault) Rotate(ctx context.Context, name string) (int, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -37,8 +36,11 @@ func (v *Vault) Rotate(ctx context.Context, name string) (int, error) {
 		return 0, fmt.Errorf("there is no class %.40q", name)
 	}
 	err := v.edit(ctx, c, func(old *keys) (*keyset.Handle, time.Time, error) {
+		if old.mode() == Deterministic {
+			return old.handle, old.created, nil
+		}
 		m := keyset.NewManagerFromHandle(old.handle)
-		id, err := m.Add(aead.AES256GCMKeyTemplate())
+		id, err := m.Add(Randomized.template())
 		if err == nil {
 			err = m.SetPrimary(id)
 		}
@@ -51,8 +53,20 @@ func (v *Vault) Rotate(ctx context.Context, name string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if c.keys.Load().mode() == Deterministic {
+		v.log.Info("key wrapped anew; equal values stay equal", "class", name)
+		return 0, nil
+	}
 	v.log.Info("keys rotated", "class", name)
 	return v.sweep(ctx, c)
+}
+
+// stays reports whether a rotation leaves the key of a class in place.
+func (v *Vault) stays(name string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c := v.classes[name]
+	return c != nil && c.keys.Load().mode() == Deterministic
 }
 
 // Names lists the classes.

@@ -39,7 +39,8 @@ type Rotation struct {
 // Rotated is a class with a new key.
 type Rotated struct {
 	Name   string `json:"name"`
-	Sealed int    `json:"sealed"` // values that were sealed anew
+	Sealed int    `json:"sealed"`    // values that were sealed anew
+	Stays  bool   `json:"key_stays"` // its key is the old one, wrapped anew: equal values must stay equal
 }
 
 func (k *kept) status(ctx context.Context) (Status, error) {
@@ -97,7 +98,7 @@ func (k *kept) rotate(ctx context.Context, names []string, kek bool) (Rotation, 
 		if err != nil {
 			return out, err
 		}
-		out.Classes = append(out.Classes, Rotated{name, n})
+		out.Classes = append(out.Classes, Rotated{name, n, k.vault.stays(name)})
 	}
 	return out, nil
 }

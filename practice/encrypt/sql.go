@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 )
 
@@ -72,8 +71,8 @@ func wrap(ctx context.Context, by KEK, class string, h *keyset.Handle) ([]byte, 
 }
 
 // create makes the keys of a class, or takes those that another process has made meanwhile.
-func (v *Vault) create(ctx context.Context, class string) (*keys, error) {
-	h, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+func (v *Vault) create(ctx context.Context, class string, mode Mode) (*keys, error) {
+	h, err := keyset.NewHandle(mode.template())
 	if err != nil {
 		return nil, err
 	}

@@ -35,9 +35,8 @@ type ClassStatus struct {
 	Older   int     `json:"older"`       // values under older keys, where they can be written again
 	Writes  bool    `json:"rewritable"`  // false: values stay under the key that sealed them
 	Pending bool    `json:"in_progress"` // a rotation is not at its end
+	Stays   bool    `json:"key_stays"`   // over rotations, so that equal values stay equal
 }
-
-const cipher = "AES-256-GCM"
 
 // Status looks at every class.
 func (v *Vault) Status(ctx context.Context) (Status, error) {
@@ -53,8 +52,9 @@ func (v *Vault) Status(ctx context.Context) (Status, error) {
 		}
 		age := v.now().Sub(k.created)
 		s.Classes = append(s.Classes, ClassStatus{
-			Name: name, Cipher: cipher, KeyID: fmt.Sprintf("%08x", k.handle.KeysetInfo().GetPrimaryKeyId()), KeyAge: inWords(age), AgeS: age.Seconds(),
+			Name: name, Cipher: k.mode().cipher(), KeyID: fmt.Sprintf("%08x", k.handle.KeysetInfo().GetPrimaryKeyId()), KeyAge: inWords(age), AgeS: age.Seconds(),
 			Keys: k.handle.Len(), Older: older, Writes: len(c.kept) > 0, Pending: len(c.kept) > 0 && k.handle.Len() > 1,
+			Stays: k.mode() == Deterministic,
 		})
 	}
 	return s, nil

@@ -184,7 +184,8 @@ func (is *issuer) describe(c *jose.Claims) (*verified, error) {
 	if subject == "" {
 		subject = v.client // the client calls for itself
 	}
-	v.caller = &identity.Caller{Subject: subject, Person: subject != v.client, Client: v.client, Issuer: is.name, Scopes: scopes, Expires: v.expires}
+	v.caller = &identity.Caller{Subject: subject, Person: subject != v.client, Client: v.client, Issuer: is.name, Scopes: scopes, Expires: v.expires,
+		Claims: c.All()}
 	return v, nil
 }
 

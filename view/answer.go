@@ -1,0 +1,341 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"net/http"
+	"strings"
+
+	"yett/api"
+	"yett/api/schema"
+	"yett/exchange"
+	"yett/jsonstream"
+	"yett/problem"
+)
+
+// A form is how the pass reads a body.
+type form uint8
+
+const (
+	opaque  form = iota // not at all
+	whole               // one JSON document
+	records             // JSON documents, one a line
+	events              // server-sent events
+	text
+)
+
+func formOf(contentType string) form {
+	typ, _, _ := strings.Cut(contentType, ";")
+	typ = strings.ToLower(strings.TrimSpace(typ))
+	switch {
+	case api.FormOf(contentType) == api.JSON, strings.HasSuffix(typ, "+json"), typ == "application/json", typ == "text/json":
+		return whole
+	case typ == "text/event-stream":
+		return events
+	}
+	switch typ {
+	case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/json-seq",
+		"application/json-lines", "application/stream+json", "application/jsonlines", "application/x-json-stream":
+		return records
+	case "application/xml", "application/javascript", "application/yaml", "application/x-yaml", "application/sql",
+		"application/x-www-form-urlencoded", "application/x-pem-file", "application/toml", "application/csv":
+		return text
+	}
+	if strings.HasPrefix(typ, "text/") || strings.HasSuffix(typ, "+xml") || strings.HasSuffix(typ, "+yaml") {
+		return text
+	}
+	return opaque
+}
+
+// A View is what becomes of the answers of one operation. It does not change and is safe for concurrent use.
+type View struct {
+	op       *api.Operation
+	rules    *Rules
+	judge    Judge
+	version  string
+	watches  bool
+	opens    bool
+	differs  bool // between callers
+	planned  bool // some good answer is looked at
+	unviewed bool // some good answer is not
+}
+
+// Compile makes the View of an operation. judge may be nil. version names the configuration: entity tags of another one do
+// not match.
+func Compile(op *api.Operation, rules *Rules, judge Judge, version string) *View {
+	v := &View{op: op, rules: rules, judge: judge, version: version,
+		watches: rules.has(Watch), opens: rules.has(Open), differs: rules.differs()}
+	for _, r := range op.Responses {
+		if r.Status[0] != '2' && r.Status != "default" {
+			continue
+		}
+		for _, m := range r.Media {
+			if v.looksAt(formOf(m.Type)) || strings.HasSuffix(m.Type, "/*") {
+				v.planned = true
+			} else {
+				v.unviewed = true
+			}
+		}
+	}
+	return v
+}
+
+func (v *View) looksAt(f form) bool {
+	return f == text && v.watches || f != text && f != opaque
+}
+
+// Request readies a request whose answer will be looked at: conditions on entity tags become those of the upstream's own
+// tags, and no part of an answer is asked for. It is the last step before the upstream.
+func (v *View) Request(x *exchange.Exchange) error {
+	h := &x.Request.Header
+	if value, ok := h.Lookup("If-Match"); ok {
+		set(h, "If-Match", untagged(value, ""))
+	}
+	if !v.planned {
+		return nil
+	}
+	h.Del("Range")
+	h.Del("If-Range")
+	condition, ok := h.Lookup("If-None-Match")
+	if ok && len(h.Values("If-None-Match")) > 1 {
+		condition = strings.Join(h.Values("If-None-Match"), ", ")
+	}
+	if ok {
+		condition = untagged(condition, v.suffix(x))
+		set(h, "If-None-Match", condition)
+	}
+	if v.differs || x.Answer.Selected() != nil || ok && condition == "" {
+		// A date does not tell one view from another, and what a tag has refused no date may grant.
+		h.Del("If-Modified-Since")
+	}
+	return nil
+}
+
+func set(h *exchange.Header, name, value string) {
+	h.Del(name)
+	if value != "" {
+		h.Set(name, value)
+	}
+}
+
+// suffix names what this caller sees of the operation's answers.
+func (v *View) suffix(x *exchange.Exchange) string {
+	sum := sha256.New()
+	_, _ = sum.Write([]byte(v.version + "\x00" + v.op.ID)) // a hash takes everything
+	var bits []byte
+	for _, e := range v.rules.edits {
+		bit := byte('1')
+		if e.When != nil && !e.When(x) {
+			bit = '0'
+		}
+		bits = append(bits, bit)
+	}
+	_, _ = sum.Write(bits)
+	for _, f := range x.Answer.Selected() {
+		_, _ = sum.Write([]byte("\x00" + f))
+	}
+	return tagMark + strings.ToLower(base32.StdEncoding.EncodeToString(sum.Sum(nil)[:10])[:tagSize])
+}
+
+// tagMark and tagSize make the suffix of an entity tag: "abc" becomes "abc--y2k7hq5mbd3sxw".
+const (
+	tagMark = "--y"
+	tagSize = 12
+)
+
+// untagged takes our suffix off each of the entity tags in a condition. With only given, tags of other views are left out,
+// and so are tags that no view has: they cannot be for this one. "*" stays.
+func untagged(condition, only string) string {
+	if strings.TrimSpace(condition) == "*" {
+		return "*"
+	}
+	var kept []string
+	for rest := condition; rest != ""; {
+		rest = strings.TrimLeft(rest, " \t,")
+		weak := strings.HasPrefix(rest, "W/")
+		tag := strings.TrimPrefix(rest, "W/")
+		if !strings.HasPrefix(tag, `"`) {
+			break // what cannot be read matches nothing
+		}
+		end := strings.IndexByte(tag[1:], '"')
+		if end < 0 {
+			break
+		}
+		inner := tag[1 : 1+end]
+		rest = tag[end+2:]
+		own := len(inner) >= len(tagMark)+tagSize && strings.HasPrefix(inner[len(inner)-tagSize-len(tagMark):], tagMark)
+		switch {
+		case own && (only == "" || strings.HasSuffix(inner, only)):
+			inner = inner[:len(inner)-tagSize-len(tagMark)]
+		case only != "":
+			continue
+		}
+		if weak {
+			kept = append(kept, `W/"`+inner+`"`)
+		} else {
+			kept = append(kept, `"`+inner+`"`)
+		}
+	}
+	return strings.Join(kept, ", ")
+}
+
+// retag gives an entity tag the view's suffix.
+func retag(tag, suffix string) string {
+	if len(tag) < 2 || !strings.HasSuffix(tag, `"`) {
+		return ""
+	}
+	return tag[:len(tag)-1] + suffix + `"`
+}
+
+// Response looks at the head of an answer, makes it true of what will leave, and has the body looked at.
+func (v *View) Response(x *exchange.Exchange) error {
+	a := &x.Answer
+	if a.Status == http.StatusSwitchingProtocols || a.Status == http.StatusNoContent {
+		return nil
+	}
+	if a.Status == http.StatusNotModified {
+		if v.planned {
+			v.head(x)
+		}
+		return nil
+	}
+	contentType := a.Header.Get("Content-Type")
+	f := formOf(contentType)
+	if !v.looksAt(f) {
+		return nil
+	}
+	if a.Status == http.StatusPartialContent {
+		return refuse(errors.New("a part of an answer cannot be looked at, and none was asked for"))
+	}
+	v.head(x)
+	a.Length = -1
+	if x.Request.Method == http.MethodHead {
+		a.Header.Del("Content-Encoding") // a GET is answered without
+		return nil
+	}
+	if coding := a.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return refuse(errors.New("content coding " + coding))
+	}
+	p := v.pass(x, f, v.describe(a.Status, contentType))
+	a.AddFilter(p)
+	x.Defer(p.done)
+	return nil
+}
+
+func refuse(cause error) error {
+	return &problem.Error{Status: http.StatusBadGateway, Code: "upstream_encoding", Replaces: true,
+		Detail: "The service behind this gateway gave an answer that cannot be passed on.", Cause: cause}
+}
+
+// describe finds what is described of an answer; nil: nothing is.
+func (v *View) describe(status int, contentType string) *schema.Schema {
+	m, ok := v.op.Response(status).For(contentType)
+	if !ok {
+		return nil
+	}
+	return m.Schema
+}
+
+// pass readies the way of a body.
+func (v *View) pass(x *exchange.Exchange, f form, s *schema.Schema) *pass {
+	p := take()
+	p.start(x, v.rules)
+	p.form, p.schema, p.judge, p.opens = f, s, v.judge, v.opens
+	var shape *schema.Shape
+	if s != nil {
+		shape = s.Shape()
+	}
+	if f == records && shape != nil && !shape.Types().Has(schema.Object) && shape.Types().Has(schema.Array) {
+		// The schema is of all records together: each is an item.
+		p.root = place{shape: shape.Item(0), rule: v.rules.item(v.rules.of(shape), shape.Item(0))}
+		p.schema, p.judge = nil, nil
+	} else {
+		p.root = place{shape: shape, rule: v.rules.of(shape)}
+	}
+	p.textEvents = shape == nil || shape.Types()&(schema.Object|schema.Array) == 0 || shape.Types().Has(schema.String)
+	if f == events && p.textEvents {
+		p.schema, p.judge = nil, nil
+		p.root.shape = nil
+	}
+	p.root.sel = selected(x.Answer.Selected())
+	return p
+}
+
+// head makes the fields that speak of the bytes true, and keeps what one caller may see out of shared caches.
+func (v *View) head(x *exchange.Exchange) {
+	h := &x.Answer.Header
+	if tag, ok := h.Lookup("ETag"); ok {
+		set(h, "ETag", retag(tag, v.suffix(x)))
+	}
+	for _, name := range []string{"Content-MD5", "Digest", "Content-Digest", "Repr-Digest", "Accept-Ranges", "Content-Range"} {
+		h.Del(name)
+	}
+	if v.differs || x.Caller != nil {
+		private(h)
+	}
+}
+
+// private takes leave to share from Cache-Control (RFC 9111 section 5.2.2) and from the fields that speak to shared caches
+// alone. An answer that says nothing of caches is left to say nothing, unless it would be shared by default.
+func private(h *exchange.Header) {
+	h.Del("Surrogate-Control")
+	h.DelFunc(func(f exchange.Field) bool { return strings.HasSuffix(strings.ToLower(f.Name), "cdn-cache-control") })
+	lines := h.Values("Cache-Control")
+	if len(lines) == 0 {
+		if _, ok := h.Lookup("Expires"); ok {
+			h.Set("Cache-Control", "private")
+		}
+		return
+	}
+	kept := []string{}
+	closed := false
+	for _, line := range lines {
+		for d := range strings.SplitSeq(line, ",") {
+			d = strings.TrimSpace(d)
+			name, _, _ := strings.Cut(strings.ToLower(d), "=")
+			switch strings.TrimSpace(name) {
+			case "", "public", "s-maxage", "proxy-revalidate":
+				continue
+			case "no-store":
+				closed = true
+			case "private":
+				if strings.Contains(d, "=") {
+					continue // of single fields only
+				}
+				closed = true
+			}
+			kept = append(kept, d)
+		}
+	}
+	if !closed {
+		kept = append([]string{"private"}, kept...)
+	}
+	h.Del("Cache-Control")
+	h.Set("Cache-Control", strings.Join(kept, ", "))
+}
+
+// Rewrite applies the edits of Seal to a request's body over its index, and reports whether they changed it. root is what is
+// described of the body.
+func Rewrite(x *exchange.Exchange, dst []byte, doc *jsonstream.Doc, root *schema.Shape, rules *Rules) ([]byte, bool, error) {
+	var w walker
+	w.start(x, rules)
+	out, changed, err := w.walk(dst, doc.Bytes(), doc, sealing, root, rules.of(root), nil)
+	w.report()
+	return out, changed, err
+}
+
+// Preview returns body, an answer of this status and type, as the caller of x would get it. Nothing of x but its caller,
+// request and selection is used.
+func (v *View) Preview(x *exchange.Exchange, status int, contentType string, body []byte) ([]byte, error) {
+	f := formOf(contentType)
+	if !v.looksAt(f) {
+		return body, nil
+	}
+	p := v.pass(x, f, v.describe(status, contentType))
+	defer p.end()
+	return p.Filter(nil, body, false, true)
+}

@@ -1,0 +1,251 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"sync"
+
+	"yett/api/schema"
+	"yett/jsonstream"
+	"yett/problem"
+)
+
+const (
+	// window is the longest document that is indexed as a whole, in bytes. It is as long as what an exchange holds back, so
+	// that a fault in such an answer is a clean answer.
+	window = 64 << 10
+	// maxLeaf is the longest string that is indexed, in bytes of JSON, and the longest record or event. A sealed value of
+	// 1 MiB is shorter.
+	maxLeaf = 3 << 19
+	// maxNames is how many members one object of an answer may have that is longer than the window.
+	maxNames = 200_000
+)
+
+// limits bound what one index of an answer costs. The bytes are bounded by window and maxLeaf.
+var limits = jsonstream.Limits{Depth: 512, Members: maxNames, Items: 1 << 20, String: maxLeaf, Values: 1 << 20}
+
+// answering is how answers are held against their schemas. Members that are not declared are a matter of edits.
+var answering = schema.Check{Direction: schema.Response, Max: problem.MaxItems}
+
+// A pass is the way of one answer's body to the client.
+type pass struct {
+	walker
+	form   form
+	schema *schema.Schema // nil: nothing is judged
+	judge  Judge
+	root   place
+	opens  bool // sealed values may be in it
+
+	index, plain   jsonstream.Doc
+	opened, quoted []byte // scratch
+	buf            []byte // what could not be judged yet
+	textEvents     bool   // events need not be JSON
+	passed         bool   // the judge has let findings pass
+	unjudged       bool   // the judge knows that not everything is judged
+
+	long long
+	done func()
+}
+
+var passes sync.Pool
+
+// take returns a pass that is ready for an answer.
+func take() *pass {
+	if p, ok := passes.Get().(*pass); ok {
+		return p
+	}
+	p := new(pass)
+	p.done = p.end
+	return p
+}
+
+// end reports what the pass did and gives it back. It runs when the exchange is over.
+func (p *pass) end() {
+	p.report()
+	clear(p.long.frames[:cap(p.long.frames)])
+	p.index.Reset()
+	p.plain.Reset()
+	*p = pass{
+		walker: walker{active: p.active[:0], tally: p.tally[:0], value: kept(p.value)},
+		index:  p.index, plain: p.plain, opened: kept(p.opened), quoted: kept(p.quoted), buf: kept(p.buf), done: p.done,
+		long: long{frames: p.long.frames[:0]},
+	}
+	passes.Put(p)
+}
+
+// kept is a buffer for the next answer; long ones go to the collector.
+func kept(b []byte) []byte {
+	if cap(b) > 2*window {
+		return nil
+	}
+	return b[:0]
+}
+
+// Resizes reports that the length of the body may change.
+func (p *pass) Resizes() bool { return true }
+
+// Filter takes the next piece of the body.
+func (p *pass) Filter(dst, chunk []byte, flush, last bool) ([]byte, error) {
+	switch p.form {
+	case records:
+		return p.records(dst, chunk, last)
+	case events:
+		return p.events(dst, chunk, last)
+	case text:
+		return p.text(dst, chunk, last)
+	}
+	if last && len(p.buf) == 0 && !p.long.on {
+		return p.whole(dst, chunk)
+	}
+	p.buf = append(p.buf, chunk...)
+	switch {
+	case p.long.on:
+		return p.stream(dst, last)
+	case last:
+		return p.whole(dst, p.buf)
+	case len(p.buf) <= window:
+		return dst, nil
+	}
+	p.long.begin(p.root, p.schema.Level())
+	return p.stream(dst, false)
+}
+
+// whole is an answer that is here from its first byte to its last.
+func (p *pass) whole(dst, data []byte) ([]byte, error) {
+	if len(data) == 0 {
+		return dst, nil // nothing leaves
+	}
+	return p.document(dst, data, p.root, p.level(p.schema))
+}
+
+func (p *pass) level(s *schema.Schema) judging {
+	if p.judge == nil || s == nil {
+		return nil
+	}
+	return func(doc *jsonstream.Doc) []schema.Finding { return s.Check(doc, doc.Root(), &answering) }
+}
+
+// judging holds a document against what applies to it; nil: nothing does.
+type judging func(*jsonstream.Doc) []schema.Finding
+
+// document appends one document as the caller may see it.
+func (p *pass) document(dst, data []byte, at place, judge judging) ([]byte, error) {
+	if err := p.index.Parse(data, limits); err != nil {
+		return dst, broken(err)
+	}
+	doc := &p.index
+	if p.opens {
+		out, changed, err := p.walk(p.opened[:0], data, doc, opening, at.shape, at.rule, nil)
+		p.opened = out
+		if err != nil {
+			return dst, err
+		}
+		if changed {
+			doc, data = &p.plain, out
+			if err := doc.Parse(data, limits); err != nil {
+				return dst, broken(err)
+			}
+		}
+	}
+	if judge != nil && !p.passed {
+		if err := p.found(judge(doc)); err != nil {
+			return dst, err
+		}
+	}
+	out, _, err := p.walk(dst, data, doc, leaving, at.shape, at.rule, at.sel)
+	return out, err
+}
+
+// found tells the judge what does not fit. What it lets pass once passes in the whole body.
+func (p *pass) found(findings []schema.Finding) error {
+	if len(findings) == 0 || p.passed || p.judge == nil {
+		return nil
+	}
+	for i := range findings {
+		findings[i].Pointer = p.base + findings[i].Pointer
+	}
+	p.passed = true
+	return p.judge(p.x, Judgement{Findings: findings, Unjudged: p.unjudged})
+}
+
+// beyond tells the judge that a value was too long to be held against all of its schema.
+func (p *pass) beyond() error {
+	if p.unjudged || p.judge == nil || p.schema == nil {
+		return nil
+	}
+	p.unjudged = true
+	return p.judge(p.x, Judgement{Unjudged: true})
+}
+
+// broken is the refusal of an answer that is not what it says it is.
+func broken(cause error) error {
+	return &problem.Error{Status: http.StatusBadGateway, Code: "upstream_json", Replaces: true,
+		Detail: "The service behind this gateway gave an answer that cannot be passed on.", Cause: cause}
+}
+
+var (
+	errTruncated = errors.New("the text ends inside a JSON value")
+	errSyntax    = errors.New("the text is not JSON")
+	errTrailing  = errors.New("something follows the JSON value")
+	errTooLong   = errors.New("a value is too long to be looked at")
+	errTooMany   = errors.New("an object has too many members")
+	errDuplicate = errors.New("an object has two members of one name")
+	errTooDeep   = errors.New("the document is nested too deep")
+)
+
+// valueEnd finds where the value at the beginning of b ends. It follows strings and brackets only: whether the value is
+// JSON is for the index to say. ok is false where more must be read.
+func valueEnd(b []byte, last bool) (end int, ok bool) {
+	depth := 0
+	for i := 0; i < len(b); {
+		switch c := b[i]; c {
+		case '"':
+			n := stringEnd(b[i:], 1)
+			if n < 0 {
+				return 0, false
+			}
+			if i += n; depth == 0 {
+				return i, true
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth <= 0 {
+				return i + 1, true
+			}
+		default:
+			if depth == 0 {
+				n := bytes.IndexAny(b[i:], ",]} \t\r\n:")
+				if n < 0 {
+					return len(b), last
+				}
+				return max(i+n, 1), true
+			}
+		}
+		i++
+	}
+	return 0, false
+}
+
+// stringEnd finds where a string ends whose text begins at from: behind its closing quote, -1 where it does not end.
+func stringEnd(b []byte, from int) int {
+	for i := from; ; {
+		n := bytes.IndexByte(b[i:], '"')
+		if n < 0 {
+			return -1
+		}
+		i += n + 1
+		slashes := 0
+		for j := i - 2; j >= from && b[j] == '\\'; j-- {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return i
+		}
+	}
+}

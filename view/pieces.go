@@ -1,0 +1,228 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"yett/jsonstream"
+)
+
+// overlap is how many bytes two pieces of a long text share, so that what an edit looks for is in one of them whole: longer
+// than a private key of 16,384 bits in its armour.
+const overlap = 16 << 10
+
+// A text longer than the window is looked at piece by piece. Where nothing is found, all of a piece but its last bytes
+// leaves. Where something is found, it is cut where nothing lies across the cut.
+
+// text is the way of a body that is text.
+func (p *pass) text(dst, chunk []byte, last bool) ([]byte, error) {
+	p.buf = append(p.buf, chunk...)
+	if !last && len(p.buf) < window {
+		return dst, nil
+	}
+	n, out, err := p.piece(dst, p.buf, p.root.rule.watch, last, plainText{})
+	if err != nil {
+		return dst, err
+	}
+	p.buf = p.buf[:copy(p.buf, p.buf[n:])]
+	return out, nil
+}
+
+// A coding is how a text stands in the body.
+type coding interface {
+	decode(p *pass, raw []byte) ([]byte, error)
+	encode(dst, text []byte) ([]byte, error)
+	// cut is the last place at or before n where raw may be cut in two.
+	cut(raw []byte, n int) int
+}
+
+// piece appends as much of raw as may leave and returns how much that was.
+func (p *pass) piece(dst, raw []byte, watch []bound, last bool, c coding) (int, []byte, error) {
+	text, err := c.decode(p, raw)
+	if err != nil {
+		return 0, dst, err
+	}
+	p.quiet = true
+	_, changed, err := p.look(jsonstream.None, watch, text)
+	p.quiet = false
+	switch {
+	case err != nil:
+		return 0, dst, err
+	case last && !changed:
+		return len(raw), append(dst, raw...), nil
+	case !changed:
+		n := c.cut(raw, max(0, len(raw)-overlap))
+		return n, append(dst, raw[:n]...), nil
+	}
+	n := len(raw)
+	if !last {
+		if n, err = p.clear(raw, watch, c); err != nil {
+			return 0, dst, err
+		}
+	}
+	if text, err = c.decode(p, raw[:n]); err != nil {
+		return 0, dst, err
+	}
+	text, _, err = p.look(jsonstream.None, watch, text)
+	if err != nil {
+		return 0, dst, err
+	}
+	dst, err = c.encode(dst, text)
+	return n, dst, err
+}
+
+// clear finds a place to cut that no finding lies across: what is found on both sides of it, alone and together, is the
+// same.
+func (p *pass) clear(raw []byte, watch []bound, c coding) (int, error) {
+	p.quiet = true
+	defer func() { p.quiet = false }()
+	made := func(part []byte) ([]byte, error) {
+		text, err := c.decode(p, part)
+		if err != nil {
+			return nil, err
+		}
+		text = bytes.Clone(text)
+		out, _, err := p.look(jsonstream.None, watch, text)
+		return out, err
+	}
+	for n := len(raw) - overlap; n > 0; n -= overlap / 8 {
+		at := c.cut(raw, n)
+		from, to := c.cut(raw, max(0, at-overlap)), c.cut(raw, min(len(raw), at+overlap))
+		left, err := made(raw[from:at])
+		if err != nil {
+			return 0, err
+		}
+		right, err := made(raw[at:to])
+		if err != nil {
+			return 0, err
+		}
+		both, err := made(raw[from:to])
+		if err != nil {
+			return 0, err
+		}
+		if at > 0 && bytes.Equal(append(left[:len(left):len(left)], right...), both) {
+			return at, nil
+		}
+	}
+	return 0, broken(errTooLong) // nowhere in the window: nothing of it may leave
+}
+
+// plainText is a body of text.
+type plainText struct{}
+
+func (plainText) decode(_ *pass, raw []byte) ([]byte, error) { return raw, nil }
+func (plainText) encode(dst, text []byte) ([]byte, error)    { return append(dst, text...), nil }
+func (plainText) cut(raw []byte, n int) int {
+	for n > 0 && n < len(raw) && !utf8.RuneStart(raw[n]) {
+		n--
+	}
+	return n
+}
+
+// jsonText is what stands between the quotes of a JSON string.
+type jsonText struct{}
+
+func (jsonText) decode(p *pass, raw []byte) ([]byte, error) {
+	p.quoted = append(append(append(p.quoted[:0], '"'), raw...), '"')
+	if err := p.index.Parse(p.quoted, limits); err != nil {
+		return nil, broken(err)
+	}
+	return p.index.Text(p.index.Root()), nil
+}
+
+func (jsonText) encode(dst, text []byte) ([]byte, error) {
+	quoted, err := jsontext.AppendQuote(nil, text)
+	if err != nil {
+		return dst, broken(err)
+	}
+	return append(dst, quoted[1:len(quoted)-1]...), nil
+}
+
+// cut goes from the beginning: whether a backslash begins an escape depends on all before it.
+func (jsonText) cut(raw []byte, n int) int {
+	n = min(n, len(raw))
+	at := 0
+	for at < n {
+		step := 1
+		switch c := raw[at]; {
+		case c == '\\' && at+6 <= len(raw) && raw[at+1] == 'u':
+			if step = 6; highSurrogate(raw[at : at+6]) {
+				step = 12
+			}
+		case c == '\\':
+			step = 2
+		case c >= utf8.RuneSelf:
+			_, step = utf8.DecodeRune(raw[at:])
+		default:
+			for at+step < n && raw[at+step] != '\\' && raw[at+step] < utf8.RuneSelf {
+				step++
+			}
+		}
+		if at+step > n {
+			return at
+		}
+		at += step
+	}
+	return at
+}
+
+// longestEscape is the length of a surrogate pair: at the end of what is there, half of one may be missing.
+const longestEscape = 12
+
+func highSurrogate(escape []byte) bool {
+	return (escape[2] == 'd' || escape[2] == 'D') && bytes.IndexByte([]byte("89abAB"), escape[3]) >= 0
+}
+
+// openString enters a string that no index holds.
+func (p *pass) openString(dst *[]byte) (int, bool, error) {
+	l := &p.long
+	if done, err := p.replaceLong(dst, jsonstream.String); done || err != nil {
+		return 0, true, err
+	}
+	if len(l.next.at.rule.replace[opening]) > 0 {
+		return 0, false, broken(errTooLong) // nothing sealed is as long
+	}
+	p.base = l.next.path
+	if err := p.beyond(); err != nil {
+		return 0, false, err
+	}
+	p.comma(dst)
+	*dst = append(*dst, '"')
+	l.string = true
+	return 1, true, nil
+}
+
+// pieceOfString goes on inside a string.
+func (p *pass) pieceOfString(dst *[]byte, b []byte) (int, bool, error) {
+	l := &p.long
+	p.base = l.next.path
+	end := stringEnd(b, 0) - 1 // of what stands between the quotes
+	last := end >= 0 && end <= window
+	switch {
+	case last:
+	case end < 0 && len(b) < 2*overlap:
+		return 0, false, nil
+	default:
+		if end < 0 {
+			end = len(b) - longestEscape
+		}
+		end = jsonText{}.cut(b, min(end, window))
+	}
+	n, out, err := p.piece(*dst, b[:end], l.next.at.rule.watch, last, jsonText{})
+	if err != nil {
+		return 0, false, err
+	}
+	*dst = out
+	if last {
+		*dst = append(*dst, '"')
+		l.string = false
+		p.after()
+		return n + 1, true, nil
+	}
+	return n, n > 0, nil
+}

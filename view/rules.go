@@ -1,0 +1,163 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"slices"
+
+	"yett/api"
+	"yett/api/schema"
+)
+
+// Rules are the edits of all places of an API in one direction, looked up by the place. They do not change and are shared
+// by all operations whose practices have the same settings.
+type Rules struct {
+	by      []*rule // by the ID of the shape
+	unknown *rule   // of values of which nothing is said
+	edits   []*Edit // all of them; their positions number them
+}
+
+// A rule is the edits of one place, by stage.
+type rule struct {
+	replace    [phases][]bound // Open, Mask, Seal: by the walk in which they have their turn
+	strip      []bound
+	watch      []bound
+	undeclared []bound       // Strip, of members that the place does not declare
+	items      map[int]*rule // of items, by the ID of their shape, where the place itself says something of them
+}
+
+// A bound is an edit with its position in Rules.edits.
+type bound struct {
+	*Edit
+	index int
+}
+
+// A phase is one walk over a document.
+type phase uint8
+
+const (
+	opening phase = iota
+	leaving
+	sealing
+	phases
+)
+
+// NewRules asks edits about every place of the bodies of a, in requests or in answers.
+func NewRules(a *api.API, request bool, edits func(Place) []*Edit) *Rules {
+	b := &builder{rules: &Rules{by: make([]*rule, a.Shapes())}, edits: edits, made: map[string]*rule{}, numbers: map[*Edit]int{}}
+	b.rules.unknown = b.rule(Place{API: a, Request: request})
+	a.EachShape(func(shape, holder *schema.Shape, inRequest, inAnswer bool) {
+		if request && !inRequest || !request && !inAnswer {
+			return
+		}
+		at := Place{API: a, Shape: shape, Request: request}
+		if b.rules.by[shape.ID()] == nil {
+			b.rules.by[shape.ID()] = b.rule(at)
+		}
+		if holder == nil || !holder.Worded() {
+			return
+		}
+		at.Holder = holder
+		h := b.rules.by[holder.ID()]
+		if h == nil {
+			h = b.rule(Place{API: a, Shape: holder, Request: request})
+		}
+		own := *h // the rule may be shared with places that hold nothing
+		own.items = map[int]*rule{shape.ID(): b.rule(at)}
+		for id, r := range h.items {
+			own.items[id] = r
+		}
+		b.rules.by[holder.ID()] = &own
+	})
+	return b.rules
+}
+
+type builder struct {
+	rules   *Rules
+	edits   func(Place) []*Edit
+	made    map[string]*rule // places where the same edits apply share a rule
+	numbers map[*Edit]int
+}
+
+func (b *builder) rule(at Place) *rule {
+	own := b.edits(at)
+	var undeclared []*Edit
+	if at.Shape != nil && !at.Shape.Open() {
+		not := at
+		not.Undeclared = true
+		undeclared = b.edits(not)
+	}
+	var key []byte
+	for _, list := range [][]*Edit{own, undeclared} {
+		for _, e := range list {
+			n := b.number(e)
+			key = append(key, byte(n>>8), byte(n))
+		}
+		key = append(key, 0xFF, 0xFF)
+	}
+	if r := b.made[string(key)]; r != nil {
+		return r
+	}
+	r := &rule{}
+	for _, e := range own {
+		w := bound{e, b.number(e)}
+		switch e.Stage {
+		case Open:
+			r.replace[opening] = append(r.replace[opening], w)
+		case Mask:
+			r.replace[leaving] = append(r.replace[leaving], w)
+		case Seal:
+			r.replace[sealing] = append(r.replace[sealing], w)
+		case Strip:
+			r.strip = append(r.strip, w)
+		case Watch:
+			r.watch = append(r.watch, w)
+		}
+	}
+	for _, e := range undeclared {
+		r.undeclared = append(r.undeclared, bound{e, b.number(e)})
+	}
+	b.made[string(key)] = r
+	return r
+}
+
+func (b *builder) number(e *Edit) int {
+	n, ok := b.numbers[e]
+	if !ok {
+		n = len(b.rules.edits)
+		b.numbers[e] = n
+		b.rules.edits = append(b.rules.edits, e)
+	}
+	return n
+}
+
+// of returns the rule of a place.
+func (r *Rules) of(shape *schema.Shape) *rule {
+	if id := shape.ID(); id >= 0 && id < len(r.by) {
+		if rule := r.by[id]; rule != nil {
+			return rule
+		}
+	}
+	return r.unknown
+}
+
+// item returns the rule of an item in an array whose rule is holder.
+func (r *Rules) item(holder *rule, shape *schema.Shape) *rule {
+	if holder != nil && holder.items != nil {
+		if own := holder.items[shape.ID()]; own != nil {
+			return own
+		}
+	}
+	return r.of(shape)
+}
+
+// has reports whether any edit is of this stage.
+func (r *Rules) has(s Stage) bool {
+	return slices.ContainsFunc(r.edits, func(e *Edit) bool { return e.Stage == s })
+}
+
+// differs reports whether answers differ between callers.
+func (r *Rules) differs() bool {
+	return slices.ContainsFunc(r.edits, func(e *Edit) bool { return e.When != nil })
+}
