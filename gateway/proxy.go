@@ -4,6 +4,7 @@
 package gateway
 
 import (
+	"bufio"
 	"compress/gzip"
 	"compress/zlib"
 	"context"
@@ -254,6 +255,14 @@ func (u *upstream) decode(x *exchange.Exchange, res *http.Response) error {
 		}
 	default:
 		err = fmt.Errorf("content coding %q", coding)
+	}
+	if err == nil && plain != nil {
+		// The first byte tells whether the answer is what it says it is, while it can still be refused cleanly.
+		begun := bufio.NewReader(plain)
+		if _, err = begun.Peek(1); err == io.EOF {
+			err = nil // it holds nothing
+		}
+		plain = begun
 	}
 	if err != nil {
 		return badAnswer("upstream_encoding", fmt.Errorf("asked for identity: %w", err))

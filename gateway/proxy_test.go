@@ -18,6 +18,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
 )
 
 func TestTheUpstreamSeesTheCanonicalPath(t *testing.T) {
@@ -108,12 +111,18 @@ func TestEncodedAnswersAreDecodedOrRefused(t *testing.T) {
 		coding := r.URL.Path[len("/open/"):]
 		w.Header().Set("Content-Type", "text/plain")
 		w.Header().Set("Content-Encoding", coding)
-		if coding == "broken" {
-			w.Header().Set("Content-Encoding", "gzip")
-			_, _ = io.WriteString(w, "not gzip at all")
+		if claimed, ok := strings.CutPrefix(coding, "not-"); ok {
+			w.Header().Set("Content-Encoding", claimed)
+			_, _ = io.WriteString(w, "neither of them at all")
 			return
 		}
-		z := gzip.NewWriter(w)
+		var z io.WriteCloser = gzip.NewWriter(w)
+		switch coding {
+		case "br":
+			z = brotli.NewWriter(w)
+		case "zstd":
+			z, _ = zstd.NewWriter(w)
+		}
 		_, _ = io.WriteString(z, "plain")
 		_ = z.Close()
 	}, "")
@@ -123,8 +132,12 @@ func TestEncodedAnswersAreDecodedOrRefused(t *testing.T) {
 		body         string // part of it
 	}{
 		{"gzip is undone", "gzip", 200, "plain"},
-		{"a coding that cannot be read is refused", "br", 502, "upstream_encoding"},
-		{"what is not what it says is refused", "broken", 502, "upstream_encoding"},
+		{"brotli is undone", "br", 200, "plain"},
+		{"zstd is undone", "zstd", 200, "plain"},
+		{"a coding that cannot be read is refused", "compress", 502, "upstream_encoding"},
+		{"what is not the gzip it says is refused", "not-gzip", 502, "upstream_encoding"},
+		{"what is not the brotli it says is refused", "not-br", 502, "upstream_encoding"},
+		{"what is not the zstd it says is refused", "not-zstd", 502, "upstream_encoding"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			res, body := g.do("GET", "/open/"+tt.coding, "", "Accept-Encoding", "gzip, br")
