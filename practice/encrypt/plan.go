@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -265,7 +266,14 @@ func (r *reader) spot(at view.Place) *spot {
 // What else a request may hold there would go on in clear.
 func (r *reader) sealable(at view.Place, node *source.Node) bool {
 	types := at.Shape.Types()
+	if types == 0 {
+		return false // nothing can be here
+	}
 	if types.Has(schema.Array) && at.Holder == nil {
+		if at.Shape.Item(math.MaxInt) == nil {
+			r.fail(node, "say items: {type: string}", "%s on an array of whatever", encryptWord)
+			return false
+		}
 		types = types&^schema.Array | schema.String
 	}
 	switch {
