@@ -11,11 +11,12 @@ import (
 	"yett/internal/source"
 )
 
-// An Example is one documented value of a request: of a parameter, or of a body.
+// An Example is one documented value of a request, a parameter or a body, or of an answer's body.
 type Example struct {
 	Operation *Operation
 	Name      string     // the key under examples, "example", or "schema"
 	Parameter *Parameter // nil for a body
+	Response  *Response  // nil for what belongs to the request
 	Media     *Media     // nil for a parameter
 	Value     *source.Node
 }
@@ -36,6 +37,20 @@ func (o *Operation) Examples() []Example {
 	if o.Body != nil {
 		for _, m := range o.Body.Media {
 			add(nil, m, m.Where, m.Where.Get("schema"))
+		}
+	}
+	return out
+}
+
+// AnswerExamples gathers the documented examples of an operation's answers.
+func (o *Operation) AnswerExamples() []Example {
+	var out []Example
+	for _, r := range o.Responses {
+		for _, m := range r.Media {
+			for _, e := range o.API.examples(m.Where, m.Where.Get("schema")) {
+				e.Operation, e.Response, e.Media = o, r, m
+				out = append(out, e)
+			}
 		}
 	}
 	return out

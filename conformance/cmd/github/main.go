@@ -3,10 +3,11 @@
 
 // Command github holds the real binary against GitHub's REST description: it starts yett with the description, replays
 // every documented request example and every recorded exchange, and prints how many pass validation and why any does not.
+// Then its upstream answers with every documented answer, and what comes out must mean the same.
 //
 //	go run ./cmd/github -yett ../bin/yett -openapi ../.suites/github.json -fixtures ../.suites/fixtures [-upstream URL]
 //
-// Without -upstream the requests end at a server of its own that answers 204 and counts.
+// Without -upstream the requests end at a server of its own that answers as is described.
 package main
 
 import (
@@ -51,22 +52,25 @@ type options struct {
 
 // A request is one to replay.
 type request struct {
+	op *api.Operation // nil for recorded ones
 	from, method, target, contentType string
 	body                              []byte
 }
 
 func run(ctx context.Context, o options) error {
-	if o.upstream == "" {
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(io.Discard, r.Body)
-			w.WriteHeader(http.StatusNoContent)
-		}))
-		defer s.Close()
-		o.upstream = s.URL
-	}
 	a, _, err := api.Load(o.openapi, api.Options{})
 	if err != nil {
 		return err
+	}
+	own := o.upstream == ""
+	described, err := answers(a)
+	if err != nil {
+		return err
+	}
+	if own {
+		s := httptest.NewServer(described)
+		defer s.Close()
+		o.upstream = s.URL
 	}
 	documented, skipped := examples(a)
 	recorded, err := fixtures(o.fixtures)
@@ -85,7 +89,12 @@ func run(ctx context.Context, o options) error {
 		fmt.Printf("  not a request: %d %s\n", n, why)
 	}
 	failed += replay(to, "recorded exchanges", recorded, o.verbose)
-	fmt.Printf("%d passed, %d failed\n", len(documented)+len(recorded)-failed, failed)
+	total := len(documented) + len(recorded)
+	if own {
+		n, bad := described.replay(to, documented)
+		total, failed = total+n, failed+bad
+	}
+	fmt.Printf("%d passed, %d failed\n", total-failed, failed)
 	return g.Stop()
 }
 
@@ -112,7 +121,7 @@ func examples(a *api.API) ([]request, map[string]int) {
 			bodies = []api.Example{{Name: "default"}}
 		}
 		for _, b := range bodies {
-			r := request{from: op.ID + " " + b.Name, method: op.Method}
+			r := request{op: op, from: op.ID + " " + b.Name, method: op.Method}
 			target, ok := target(op, b.Name, params)
 			if !ok {
 				skipped["operations whose required parameters have no example"]++
