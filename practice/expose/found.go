@@ -1,0 +1,190 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package expose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"yett/alert"
+	"yett/exchange"
+	"yett/practice/expose/detect"
+	"yett/problem"
+	"yett/view"
+)
+
+// What becomes of sensitive data in a place that does not declare it.
+const (
+	FoundMask  = "mask"  // it is masked where it stands
+	FoundBlock = "block" // the whole answer is refused
+	FoundAlert = "alert" // it leaves as it is
+)
+
+// watch is the edit that looks for what a place does not declare; nil where there is nothing to look for.
+func (e *Exposer) watch(at view.Place) *view.Edit {
+	declared := slices.Concat(e.reader.kinds(at.Shape), e.reader.kinds(at.Holder))
+	var wanted []detect.Kind
+	for _, k := range detect.Kinds() {
+		if slices.Contains(e.config.Detect, k) && !slices.Contains(declared, k) {
+			wanted = append(wanted, k)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	return e.once("watch "+joined(wanted), func() *view.Edit {
+		w := &watcher{e: e, detector: detect.New(wanted...), found: e.config.Found}
+		return &view.Edit{Stage: view.Watch, Does: "masked", Text: w.text}
+	})
+}
+
+// A watcher looks for sensitive data in texts.
+type watcher struct {
+	e        *Exposer
+	detector *detect.Detector
+	found    string
+}
+
+// matches are lent to one look at one text.
+var matches = sync.Pool{New: func() any { return new([]detect.Match) }}
+
+func (w *watcher) text(x *exchange.Exchange, dst, text []byte) ([]byte, bool, error) {
+	lent, ok := matches.Get().(*[]detect.Match)
+	if !ok {
+		lent = new([]detect.Match) // cannot be: nothing else is put there
+	}
+	defer matches.Put(lent)
+	found := w.detector.Find((*lent)[:0], text)
+	*lent = found[:0]
+	if len(found) == 0 {
+		return dst, false, nil
+	}
+	t := w.e.tally(x)
+	for _, m := range found {
+		t.add(m.Kind)
+	}
+	switch w.found {
+	case FoundAlert:
+		return dst, false, nil
+	case FoundBlock:
+		return dst, false, &problem.Error{Status: http.StatusBadGateway, Code: "sensitive_data", Replaces: true,
+			Detail: "The service behind this gateway gave an answer that cannot be passed on.",
+			Cause:  errors.New("the answer holds what its description does not declare: " + t.String())}
+	}
+	return detect.Mask(dst, text, found), true, nil
+}
+
+// A tally is what was found in one answer: kinds, never values.
+type tally struct {
+	operation string
+	kinds     []detect.Kind
+}
+
+func (t *tally) add(k detect.Kind) {
+	if !slices.Contains(t.kinds, k) {
+		t.kinds = append(t.kinds, k)
+	}
+}
+
+// String lists the kinds.
+func (t *tally) String() string { return joined(t.kinds) }
+
+// tally returns that of an exchange, which is told when the exchange is over.
+func (e *Exposer) tally(x *exchange.Exchange) *tally {
+	if t, ok := e.tallys.Load(x); ok {
+		if t, ok := t.(*tally); ok {
+			return t
+		}
+	}
+	t := new(tally)
+	if x.Operation != nil {
+		t.operation = x.Operation.ID
+	}
+	e.tallys.Store(x, t)
+	x.Defer(func() {
+		e.tallys.Delete(x)
+		x.Report("expose", exchange.Passed, "sensitive_data", "found "+t.String())
+		for _, k := range t.kinds {
+			e.seen.raise(e.api.Name, t.operation, k, e.config.Found)
+		}
+	})
+	return t
+}
+
+// forget lets go of an exchange that is never over, because it is made up.
+func (e *Exposer) forget(x *exchange.Exchange) { e.tallys.Delete(x) }
+
+// sightings are the alerts of sensitive data. They hold until nothing more was seen for a while. All levels share them, and
+// they outlive a reload.
+type sightings struct {
+	alerts *alert.Board
+	now    func() time.Time
+
+	mu   sync.Mutex
+	last map[string]time.Time // by what the alert is about
+}
+
+func newSightings(alerts *alert.Board, now func() time.Time) *sightings {
+	if now == nil {
+		now = time.Now
+	}
+	return &sightings{alerts: alerts, now: now, last: map[string]time.Time{}}
+}
+
+const (
+	alertName = "sensitive_data"
+	// quiet is how long nothing must have been seen until an alert is over.
+	quiet = time.Hour
+)
+
+var plurals = map[detect.Kind]string{
+	detect.Card: "card numbers", detect.IBAN: "IBANs", detect.NationalID: "national ids",
+	detect.PrivateKey: "private keys", detect.Token: "tokens", detect.CloudSecret: "secrets of clouds",
+}
+
+var becomes = map[string]string{FoundMask: "they are masked", FoundBlock: "such answers are refused", FoundAlert: "they leave as they are"}
+
+func (s *sightings) raise(api, operation string, k detect.Kind, found string) {
+	if s.alerts == nil {
+		return
+	}
+	about := strings.Join(strings.Fields(api+" "+operation+" "+string(k)), " ")
+	s.mu.Lock()
+	s.last[about] = s.now()
+	s.mu.Unlock()
+	s.alerts.Raise(alertName, about, fmt.Sprintf("answers of %s of %s hold %s where the description declares none; %s (mend the service, or declare them with x-yett-contains)",
+		operation, api, plurals[k], becomes[found]))
+}
+
+// run ends alerts of what was not seen any more.
+func (s *sightings) run(ctx context.Context) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			s.settle()
+		}
+	}
+}
+
+func (s *sightings) settle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for about, last := range maps.All(s.last) {
+		if s.now().Sub(last) >= quiet {
+			delete(s.last, about)
+			s.alerts.Clear(alertName, about)
+		}
+	}
+}

@@ -1,0 +1,157 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package expose
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"yett/alert"
+	"yett/exchange"
+	"yett/practice/expose/detect"
+)
+
+const (
+	aCard  = "4111111111111111"
+	anIBAN = "DE89370400440532013000"
+)
+
+func TestSensitiveDataDoesNotLeaveWhereNobodyDeclaredIt(t *testing.T) {
+	for _, tt := range []struct {
+		name         string
+		change       func(*Config)
+		answer, want string
+	}{
+		{"a card in a remark", nil, `{"remark":"paid with ` + aCard + `"}`, `{"remark":"paid with ************1111"}`},
+		{"a card as a number", nil, `{"wards":[` + aCard + `]}`, `{"wards":["************1111"]}`},
+		{"a card that is declared", nil, `{"card":"` + aCard + `"}`, `{"card":"` + aCard + `"}`},
+		{"another kind in the place of a card", nil, `{"card":"` + anIBAN + `"}`, `{"card":"DE****************3000"}`},
+		{"a card in a field with a mask", nil, `{"insurance":"` + aCard + `"}`, `{"insurance":"****1111"}`},
+		{"a card in a field that has its readers", nil, `{"diagnosis":"` + aCard + `"}`, `{"diagnosis":"` + aCard + `"}`},
+		{"where nothing is said of the values", nil, `{"extra":{"a":["` + aCard + `"]}}`, `{"extra":{"a":["************1111"]}}`},
+		{"a member that is not declared", nil, `{"unknown":"` + aCard + `"}`, `{"unknown":"************1111"}`},
+		{"a kind that is not searched for", func(c *Config) { c.Detect = []detect.Kind{detect.IBAN} }, `{"remark":"` + aCard + `"}`, `{"remark":"` + aCard + `"}`},
+		{"nothing is searched for", func(c *Config) { c.Detect = nil }, `{"remark":"` + aCard + `"}`, `{"remark":"` + aCard + `"}`},
+		{"it is only told", func(c *Config) { c.Found = FoundAlert }, `{"remark":"` + aCard + `"}`, `{"remark":"` + aCard + `"}`},
+		{"an order number", nil, `{"remark":"4111111111111112"}`, `{"remark":"4111111111111112"}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, clinic(t), tt.change)
+			if got := r.answer(t, holding("diagnosis:read"), "/patients", "["+tt.answer+"]"); got != "["+tt.want+"]" {
+				t.Errorf("got %s, want [%s]", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestSensitiveDataInErrorsAndTextsDoesNotLeaveEither(t *testing.T) {
+	r := newRig(t, clinic(t), nil)
+	r.status, r.body = 400, `{"error":"no card `+aCard+`"}`
+	if status, got := r.ask(t, holding(), "GET", "/patients/greta", ""); status != 400 || strings.Contains(got, aCard) {
+		t.Errorf("an error: got %d %s", status, got)
+	}
+	r.status, r.contentType, r.body = 200, "text/plain", "call "+aCard
+	if status, got := r.ask(t, holding("rounds:read"), "GET", "/rounds", ""); status != 200 || got != "call ************1111" {
+		t.Errorf("a text: got %d %s", status, got)
+	}
+}
+
+func TestAnAnswerIsRefusedWhereThatIsAskedFor(t *testing.T) {
+	r := newRig(t, clinic(t), func(c *Config) { c.Found = FoundBlock })
+	r.body = `[{"remark":"` + aCard + ` and ` + anIBAN + `"}]`
+	status, got := r.ask(t, holding(), "GET", "/patients", "")
+	if status != 502 || !strings.Contains(got, `"code":"sensitive_data"`) || strings.Contains(got, aCard) {
+		t.Errorf("got %d %s", status, got)
+	}
+}
+
+func TestAlertsAndRecordsNameKindsAndNeverValues(t *testing.T) {
+	for _, found := range []string{FoundMask, FoundBlock, FoundAlert} {
+		t.Run(found, func(t *testing.T) {
+			r := newRig(t, clinic(t), func(c *Config) { c.Found = found })
+			r.body = `[{"remark":"` + aCard + ` ` + aCard + ` and ` + anIBAN + `"}]`
+			rec := r.record(t, holding(), "GET", "/patients")
+			said := ""
+			for _, d := range rec.Decisions {
+				if d.Code == "sensitive_data" && d.Note != "" {
+					said = d.Note
+				}
+			}
+			if said != "found card, iban" {
+				t.Errorf("the record says %q: %+v", said, rec.Decisions)
+			}
+			var about []string
+			for _, a := range r.board.All() {
+				about = append(about, a.Name+" "+a.About)
+				for _, secret := range []string{aCard, anIBAN, "1111"} {
+					if strings.Contains(a.Summary+a.About, secret) {
+						t.Errorf("the alert tells %s", a.Summary)
+					}
+				}
+				if !strings.Contains(a.Summary, becomes[found]) {
+					t.Errorf("the alert does not say what becomes of it: %s", a.Summary)
+				}
+			}
+			slices.Sort(about)
+			if want := []string{"sensitive_data clinic listPatients card", "sensitive_data clinic listPatients iban"}; !slices.Equal(about, want) {
+				t.Errorf("got alerts %q, want %q", about, want)
+			}
+			if strings.Contains(rec.Cause, "1111") || found == FoundBlock && !strings.Contains(rec.Cause, "card, iban") {
+				t.Errorf("the cause is %q", rec.Cause)
+			}
+			n := 0
+			r.tallys.Range(func(any, any) bool { n++; return true })
+			if n != 0 {
+				t.Errorf("%d exchanges are remembered after their end", n)
+			}
+		})
+	}
+}
+
+func TestAlertsEndWhenNothingWasSeenForAnHour(t *testing.T) {
+	board, now := new(alert.Board), time.Unix(1e9, 0)
+	s := newSightings(board, func() time.Time { return now })
+	holds := func() (n int) {
+		for _, a := range board.All() {
+			if a.Over.IsZero() {
+				n++
+			}
+		}
+		return n
+	}
+	s.raise("shop", "getOrder", detect.Card, FoundMask)
+	now = now.Add(50 * time.Minute)
+	s.raise("shop", "getOrder", detect.Token, FoundMask)
+	s.settle()
+	if holds() != 2 {
+		t.Errorf("after 50 minutes %d of 2 hold", holds())
+	}
+	now = now.Add(10 * time.Minute)
+	s.settle()
+	if holds() != 1 {
+		t.Errorf("after an hour %d of 1 hold", holds())
+	}
+	now = now.Add(time.Hour)
+	s.settle()
+	if holds() != 0 || len(s.last) != 0 {
+		t.Errorf("in the end %d hold, and %d are remembered", holds(), len(s.last))
+	}
+}
+
+// What a condition asks for may be missing: the record says where, and nothing of the caller.
+func TestAConditionThatCannotBeEvaluatedIsInTheRecord(t *testing.T) {
+	r := newRig(t, clinic(t), nil)
+	r.body = `[{"level":"L"}]`
+	rec := r.record(t, holding(), "GET", "/patients")
+	if !slices.ContainsFunc(rec.Decisions, func(d exchange.Decision) bool {
+		return d.Code == "condition_failed" && strings.Contains(d.Note, "clinic.openapi.yaml:")
+	}) {
+		t.Errorf("got %+v", rec.Decisions)
+	}
+	if rec.Code != "" {
+		t.Errorf("it counts as a refusal: %s", rec.Code)
+	}
+}
