@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"yett/api"
+	"yett/api/schema"
+	"yett/jsonstream"
 )
 
 // An answer is one documented answer of an operation.
@@ -23,6 +25,7 @@ type answer struct {
 	from        string
 	status      int
 	contentType string
+	schema      *schema.Schema // nil: none is described
 	body        []byte
 }
 
@@ -45,7 +48,7 @@ func answers(a *api.API) (*service, error) {
 	s := &service{api: a, router: r, skipped: map[string]int{}}
 	for _, op := range a.Operations {
 		for _, e := range op.AnswerExamples() {
-			n := answer{op: op, from: op.ID + " " + e.Response.Status + " " + e.Name, status: statusOf(e.Response.Status), contentType: e.Media.Type}
+			n := answer{op: op, from: op.ID + " " + e.Response.Status + " " + e.Name, status: statusOf(e.Response.Status), contentType: e.Media.Type, schema: e.Media.Schema}
 			var ok bool
 			if n.body, ok = encode(e); !ok {
 				s.skipped["of a type that is neither JSON nor text"]++
@@ -102,7 +105,7 @@ func (s *service) replay(to gateTarget, requests []request) (n, bad int) {
 		}
 	}
 	type exception struct{ why, from string }
-	var all []exception
+	var all, excused []exception
 	same, unasked := 0, 0
 	for i, a := range s.all {
 		r, ok := first[a.op]
@@ -111,10 +114,13 @@ func (s *service) replay(to gateTarget, requests []request) (n, bad int) {
 			continue
 		}
 		n++
-		if why := s.compare(to, r, i); why != "" {
-			all = append(all, exception{why, a.from})
-		} else {
+		switch why, described := s.compare(to, r, i); {
+		case why == "":
 			same++
+		case described:
+			excused = append(excused, exception{why, a.from})
+		default:
+			all = append(all, exception{why, a.from})
 		}
 	}
 	fmt.Printf("documented answers: %d of %d mean the same behind the gate\n", same, n)
@@ -124,18 +130,25 @@ func (s *service) replay(to gateTarget, requests []request) (n, bad int) {
 	if unasked > 0 {
 		fmt.Printf("  not compared: %d of operations without a documented request that fits\n", unasked)
 	}
-	sort.Slice(all, func(i, j int) bool { return all[i].why < all[j].why })
-	for _, e := range all {
-		fmt.Printf("  %s: %s\n", e.from, e.why)
+	print := func(list []exception) {
+		sort.Slice(list, func(i, j int) bool { return list[i].why < list[j].why })
+		for _, e := range list {
+			fmt.Printf("    %s: %s\n", e.from, e.why)
+		}
 	}
+	fmt.Printf("  %d hold what their own schema does not declare, or a credential, and leave without it:\n", len(excused))
+	print(excused)
+	fmt.Printf("  %d differ for no such reason\n", len(all))
+	print(all)
 	return n, len(all)
 }
 
-func (s *service) compare(to gateTarget, r request, i int) string {
+// compare says how an answer has changed, and whether the description itself is why.
+func (s *service) compare(to gateTarget, r request, i int) (why string, described bool) {
 	want := s.all[i]
 	req, err := http.NewRequest(r.method, to.base+r.target, bytes.NewReader(r.body))
 	if err != nil {
-		return err.Error()
+		return err.Error(), false
 	}
 	req.Header.Set("X-API-Key", to.key)
 	req.Header.Set(numberField, strconv.Itoa(i))
@@ -144,66 +157,88 @@ func (s *service) compare(to gateTarget, r request, i int) string {
 	}
 	res, err := to.client.Do(req)
 	if err != nil {
-		return err.Error()
+		return err.Error(), false
 	}
 	defer res.Body.Close()
 	got, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
 	if err != nil {
-		return err.Error()
+		return err.Error(), false
+	}
+	if want.status >= 500 && res.StatusCode == want.status && !bytes.Equal(got, want.body) {
+		return "a failure is told in the gate's own words", true
 	}
 	if res.StatusCode != want.status {
-		return fmt.Sprintf("status %d, was %d: %.120s", res.StatusCode, want.status, got)
+		return fmt.Sprintf("status %d, was %d: %.120s", res.StatusCode, want.status, got), false
 	}
 	if bytes.Equal(got, want.body) || want.status == http.StatusNoContent || want.status == http.StatusNotModified {
-		return ""
+		return "", false
 	}
 	var a, b any
 	if json.Unmarshal(want.body, &a) != nil || json.Unmarshal(got, &b) != nil {
-		return "another text: " + fmt.Sprintf("%.120s", got)
+		return "another text: " + fmt.Sprintf("%.120s", got), false
 	}
-	return differ("", a, b)
+	changes := differ(nil, "", a, b)
+	undeclared := map[string]bool{}
+	var doc jsonstream.Doc
+	if want.schema != nil && doc.Parse(want.body, jsonstream.Limits{}) == nil {
+		for _, f := range want.schema.Check(&doc, doc.Root(), &schema.Check{Direction: schema.Response, Closed: true, Max: 10_000}) {
+			undeclared[f.Pointer] = f.Keyword == "undeclared" || f.Keyword == "additionalProperties" // the latter where it is false
+		}
+	}
+	described = true
+	var told []string
+	for _, c := range changes {
+		ok := c.what == "lost" && undeclared[c.at] || strings.Contains(c.what, "[redacted ")
+		described = described && ok
+		if len(told) < 4 {
+			told = append(told, c.at+" "+c.what)
+		}
+	}
+	if len(changes) > len(told) {
+		told = append(told, fmt.Sprintf("and %d more", len(changes)-len(told)))
+	}
+	return strings.Join(told, ", "), described
 }
 
-// differ is the first place where two documents differ.
-func differ(at string, want, got any) string {
+// A change is one place where two documents differ.
+type change struct{ at, what string }
+
+// differ lists where two documents differ.
+func differ(all []change, at string, want, got any) []change {
 	switch w := want.(type) {
 	case map[string]any:
 		g, ok := got.(map[string]any)
 		if !ok {
-			return at + " is no object any more"
+			return append(all, change{at, "is no object any more"})
 		}
-		var lost []string
 		for name := range w {
 			if _, ok := g[name]; !ok {
-				lost = append(lost, name)
+				all = append(all, change{at + "/" + name, "lost"})
 			}
-		}
-		if len(lost) > 0 {
-			sort.Strings(lost)
-			return at + " has lost " + strings.Join(lost, ", ")
 		}
 		for name := range g {
 			if _, ok := w[name]; !ok {
-				return at + " has got " + name
+				all = append(all, change{at + "/" + name, "is new"})
+				continue
 			}
-			if d := differ(at+"/"+name, w[name], g[name]); d != "" {
-				return d
-			}
+			all = differ(all, at+"/"+name, w[name], g[name])
 		}
 	case []any:
 		g, ok := got.([]any)
 		if !ok || len(g) != len(w) {
-			return at + " has other items"
+			return append(all, change{at, "has other items"})
 		}
 		for i := range w {
-			if d := differ(fmt.Sprintf("%s/%d", at, i), w[i], g[i]); d != "" {
-				return d
-			}
+			all = differ(all, fmt.Sprintf("%s/%d", at, i), w[i], g[i])
 		}
 	default:
 		if !reflect.DeepEqual(want, got) {
-			return fmt.Sprintf("%s was %v, is %v", at, want, got)
+			text := fmt.Sprint(got)
+			if i := strings.Index(text, "[redacted "); i >= 0 {
+				return append(all, change{at, text[i:]})
+			}
+			return append(all, change{at, fmt.Sprintf("was %.40v, is %.40v", want, got)})
 		}
 	}
-	return ""
+	return all
 }
