@@ -13,8 +13,10 @@ import (
 	"yett/practice/authn"
 	"yett/practice/cors"
 	"yett/practice/encrypt"
+	"yett/practice/expose"
 	"yett/practice/https"
 	"yett/practice/inventory"
+	"yett/practice/minimize"
 	"yett/practice/ratelimit"
 	"yett/practice/sanitize"
 	"yett/practice/token"
@@ -29,12 +31,14 @@ func Practices() []*practice.Practice {
 		authn.Practice,
 		apikey.Practice,
 		ratelimit.Practice,
+		minimize.Practice,
 		sanitize.Practice,
 		cors.Practice,
 		encrypt.Practice,
 		activity.Practice,
 		token.Practice,
 		allowlist.Practice,
+		expose.Practice,
 		inventory.Practice,
 	}
 }
@@ -45,11 +49,11 @@ var (
 	edgeOrder       = []string{"activity", "https", "allowlist", "ratelimit", "authn"}
 	preflightOrder  = []string{"allowlist", "inventory"} // what judges a browser's question before it is answered
 	preflightAnswer = []string{"cors"}
-	requestOrder    = []string{"allowlist", "cors", "inventory", "apikey", "token", "authn", "ratelimit", "validate"}
-	responseOrder   = []string{"cors"}
-	editOrder       = []string{"encrypt"} // whose edits the pass over bodies makes; it stands behind responseOrder
+	requestOrder    = []string{"allowlist", "cors", "inventory", "apikey", "token", "authn", "ratelimit", "minimize", "validate", "expose", "encrypt"}
+	responseOrder   = []string{"cors", "minimize"}
+	editOrder       = []string{"encrypt", "minimize", "expose"} // whose edits the pass over bodies makes; it stands behind responseOrder
 	behindView      = []string{"sanitize"}
-	headerOrder     = []string{"https", "ratelimit", "sanitize", "cors"}
+	headerOrder     = []string{"https", "ratelimit", "minimize", "sanitize", "cors"}
 )
 
 // sealing is the practice that seals what the others keep.
