@@ -5,17 +5,43 @@ package view
 
 import "yett/exchange"
 
+// Sizes are how a body comes, and what is short.
+type Sizes struct {
+	Pieces               func() int // how many bytes come next; nil: all of them
+	Window, Leaf         int        // 0: as ever
+	Part, Overlap        int
+	Flush, LastWithBytes bool
+	Each                 func(out []byte) // after each piece
+}
+
 // Pieces is Preview for a body that comes in pieces.
-func (v *View) Pieces(x *exchange.Exchange, contentType string, body []byte, size int) (out []byte, err error) {
+func (v *View) Pieces(x *exchange.Exchange, contentType string, body []byte, s Sizes) (out []byte, err error) {
 	f := formOf(contentType)
 	p := v.pass(x, f, v.describe(200, contentType))
 	defer p.end()
-	for len(body) > size && err == nil {
-		out, err = p.Filter(out, body[:size], false, false)
-		body = body[size:]
+	if s.Window > 0 {
+		p.sizes = sizes{window: s.Window, leaf: s.Leaf, part: s.Part, overlap: s.Overlap}
+	}
+	for err == nil && len(body) > 0 {
+		n := len(body)
+		if s.Pieces != nil {
+			n = min(n, s.Pieces())
+		}
+		chunk := append([]byte(nil), body[:n]...)
+		body = body[n:]
+		out, err = p.Filter(out, chunk, s.Flush, s.LastWithBytes && len(body) == 0)
+		for i := range chunk {
+			chunk[i] = '!' // a piece is only lent
+		}
+		if s.Each != nil {
+			s.Each(out)
+		}
+		if s.LastWithBytes && len(body) == 0 {
+			return out, err
+		}
 	}
 	if err == nil {
-		out, err = p.Filter(out, body, false, true)
+		out, err = p.Filter(out, nil, s.Flush, true)
 	}
 	return out, err
 }

@@ -162,7 +162,7 @@ func (p *pass) name(dst *[]byte, b []byte) (int, bool, error) {
 	}
 	n := stringEnd(b, 1)
 	if n < 0 {
-		if len(b) > window {
+		if len(b) > p.window {
 			return 0, false, broken(errTooLong)
 		}
 		return 0, false, nil
@@ -237,7 +237,7 @@ func (p *pass) nextValue(dst *[]byte, b []byte, last bool) (int, bool, error) {
 	if last {
 		return 0, false, broken(errTruncated)
 	}
-	if len(b) <= window {
+	if len(b) <= p.window {
 		return 0, false, nil
 	}
 	if l.next.drop {
@@ -248,7 +248,7 @@ func (p *pass) nextValue(dst *[]byte, b []byte, last bool) (int, bool, error) {
 	case '{', '[':
 		return p.open(dst, c)
 	case '"':
-		if len(b) <= maxLeaf {
+		if len(b) <= p.leaf {
 			return 0, false, nil
 		}
 		return p.openString(dst)

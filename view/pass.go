@@ -25,6 +25,14 @@ const (
 	maxNames = 200_000
 )
 
+// A sizes says how long what is held at once may be. Tests make it small, so that short documents are long.
+type sizes struct {
+	window, leaf  int
+	part, overlap int // of a long text
+}
+
+var usual = sizes{window: window, leaf: maxLeaf, part: window, overlap: overlap}
+
 // limits bound what one index of an answer costs. The bytes are bounded by window and maxLeaf.
 var limits = jsonstream.Limits{Depth: 512, Members: maxNames, Items: 1 << 20, String: maxLeaf, Values: 1 << 20}
 
@@ -34,6 +42,7 @@ var answering = schema.Check{Direction: schema.Response, Max: problem.MaxItems}
 // A pass is the way of one answer's body to the client.
 type pass struct {
 	walker
+	sizes
 	form   form
 	schema *schema.Schema // nil: nothing is judged
 	judge  Judge
@@ -58,7 +67,7 @@ func take() *pass {
 	if p, ok := passes.Get().(*pass); ok {
 		return p
 	}
-	p := new(pass)
+	p := &pass{sizes: usual}
 	p.done = p.end
 	return p
 }
@@ -70,6 +79,7 @@ func (p *pass) end() {
 	p.index.Reset()
 	p.plain.Reset()
 	*p = pass{
+		sizes:  usual,
 		walker: walker{active: p.active[:0], tally: p.tally[:0], value: kept(p.value)},
 		index:  p.index, plain: p.plain, opened: kept(p.opened), quoted: kept(p.quoted), buf: kept(p.buf), done: p.done,
 		long: long{frames: p.long.frames[:0]},
@@ -107,7 +117,7 @@ func (p *pass) Filter(dst, chunk []byte, flush, last bool) ([]byte, error) {
 		return p.stream(dst, last)
 	case last:
 		return p.whole(dst, p.buf)
-	case len(p.buf) <= window:
+	case len(p.buf) <= p.window:
 		return dst, nil
 	}
 	p.long.begin(p.root, p.schema.Level())

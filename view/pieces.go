@@ -22,7 +22,7 @@ const overlap = 16 << 10
 // text is the way of a body that is text.
 func (p *pass) text(dst, chunk []byte, last bool) ([]byte, error) {
 	p.buf = append(p.buf, chunk...)
-	if !last && len(p.buf) < window {
+	if !last && len(p.buf) < p.part {
 		return dst, nil
 	}
 	n, out, err := p.piece(dst, p.buf, p.root.rule.watch, last, plainText{})
@@ -56,7 +56,7 @@ func (p *pass) piece(dst, raw []byte, watch []bound, last bool, c coding) (int, 
 	case last && !changed:
 		return len(raw), append(dst, raw...), nil
 	case !changed:
-		n := c.cut(raw, max(0, len(raw)-overlap))
+		n := c.cut(raw, max(0, len(raw)-p.overlap))
 		return n, append(dst, raw[:n]...), nil
 	}
 	n := len(raw)
@@ -90,9 +90,9 @@ func (p *pass) clear(raw []byte, watch []bound, c coding) (int, error) {
 		out, _, err := p.look(jsonstream.None, watch, text)
 		return out, err
 	}
-	for n := len(raw) - overlap; n > 0; n -= overlap / 8 {
+	for n := len(raw) - p.overlap; n > 0; n -= p.overlap / 8 {
 		at := c.cut(raw, n)
-		from, to := c.cut(raw, max(0, at-overlap)), c.cut(raw, min(len(raw), at+overlap))
+		from, to := c.cut(raw, max(0, at-p.overlap)), c.cut(raw, min(len(raw), at+p.overlap))
 		left, err := made(raw[from:at])
 		if err != nil {
 			return 0, err
@@ -202,16 +202,16 @@ func (p *pass) pieceOfString(dst *[]byte, b []byte) (int, bool, error) {
 	l := &p.long
 	p.base = l.next.path
 	end := stringEnd(b, 0) - 1 // of what stands between the quotes
-	last := end >= 0 && end <= window
+	last := end >= 0 && end <= p.part
 	switch {
 	case last:
-	case end < 0 && len(b) < 2*overlap:
+	case end < 0 && len(b) < 2*p.overlap:
 		return 0, false, nil
 	default:
 		if end < 0 {
 			end = len(b) - longestEscape
 		}
-		end = jsonText{}.cut(b, min(end, window))
+		end = jsonText{}.cut(b, min(end, p.part))
 	}
 	n, out, err := p.piece(*dst, b[:end], l.next.at.rule.watch, last, jsonText{})
 	if err != nil {

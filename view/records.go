@@ -30,7 +30,7 @@ func (p *pass) records(dst, chunk []byte, last bool) ([]byte, error) {
 		done = end
 	}
 	p.buf = p.buf[:copy(p.buf, p.buf[done:])]
-	if len(p.buf) > maxLeaf {
+	if len(p.buf) > p.leaf {
 		return dst, broken(errTooLong)
 	}
 	return dst, nil
@@ -45,7 +45,7 @@ func (p *pass) record(dst, line []byte) ([]byte, error) {
 	if len(bytes.TrimLeft(rest, " \t")) == 0 {
 		return append(dst, data...), nil
 	}
-	if len(rest) > maxLeaf {
+	if len(rest) > p.leaf {
 		return dst, broken(errTooLong)
 	}
 	p.passed = false // each record is judged
@@ -83,7 +83,7 @@ func (p *pass) events(dst, chunk []byte, last bool) ([]byte, error) {
 		done = len(p.buf)
 	}
 	p.buf = p.buf[:copy(p.buf, p.buf[done:])]
-	if len(p.buf) > maxLeaf {
+	if len(p.buf) > p.leaf {
 		return dst, broken(errTooLong)
 	}
 	return dst, nil

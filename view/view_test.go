@@ -40,7 +40,9 @@ func described(t testing.TB, schema string) *api.API {
 func strict() func(view.Place) []*view.Edit {
 	drop := &view.Edit{Practice: "minimize", Stage: view.Strip, Does: "removed", Drop: true}
 	mask := &view.Edit{Practice: "expose", Stage: view.Mask, Does: "masked",
-		Value: func(_ *exchange.Exchange, dst []byte, _ view.Value) ([]byte, bool, error) { return append(dst, `"***"`...), true, nil }}
+		Value: func(_ *exchange.Exchange, dst []byte, _ view.Value) ([]byte, bool, error) {
+			return append(dst, `"***"`...), true, nil
+		}}
 	watch := &view.Edit{Practice: "expose", Stage: view.Watch, Does: "found",
 		Text: func(_ *exchange.Exchange, dst, text []byte) ([]byte, bool, error) {
 			if !bytes.Contains(text, []byte("4111")) {
@@ -118,7 +120,7 @@ func TestBrokenAnswersAreRefused(t *testing.T) {
 // through sends body through a View in pieces of a size.
 func through(t testing.TB, v *view.View, contentType string, body []byte, size int) ([]byte, error) {
 	t.Helper()
-	return v.Pieces(new(exchange.Exchange), contentType, body, size)
+	return v.Pieces(new(exchange.Exchange), contentType, body, view.Sizes{Pieces: func() int { return size }})
 }
 
 func TestLongAnswersComeOutTheSame(t *testing.T) {
