@@ -20,6 +20,7 @@ func (l *loader) document(root *source.Node) {
 	info := root.Get("info")
 	l.api.Title, l.api.Version = l.text(info, "title"), versionText(info)
 	l.api.BasePath = l.basePath(root.Get("servers"))
+	l.fieldTwins(root, l.fields)
 	l.compiler = schema.NewCompiler(schema.Options{Dialect: l.dialect(root), AssertFormat: true, Resolve: l.resolve})
 	l.schemes(root)
 	l.paths(root.Get("paths"))

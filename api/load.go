@@ -20,6 +20,8 @@ type Options struct {
 	Name  string          // default: the file's name without extension
 	Hosts []string        // hosts the API answers for; nil: any
 	Twins map[string]Twin // by operation id: what yett.yaml says in place of x-yett words
+	// Fields is what yett.yaml says of fields in place of x-yett words, in file order.
+	Fields []FieldTwin
 }
 
 // A Twin holds what yett.yaml says about one operation, for those who cannot touch the description.
@@ -88,7 +90,7 @@ func Load(path string, o Options) (*API, []Warning, error) {
 	l := &loader{
 		api:   &API{Name: name, Hosts: o.Hosts, File: file, Schemes: map[string]*Scheme{}, set: set},
 		set:   set,
-		twins: o.Twins,
+		twins: o.Twins, fields: o.Fields,
 		files: map[*source.File]bool{},
 		read:  map[*source.Node]bool{},
 		made:  map[*source.Node]*schema.Schema{},
@@ -134,6 +136,7 @@ type loader struct {
 	api      *API
 	set      *source.Set
 	twins    map[string]Twin
+	fields   []FieldTwin
 	compiler *schema.Compiler
 	made     map[*source.Node]*schema.Schema
 	shapes   shapes

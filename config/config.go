@@ -99,6 +99,8 @@ type API struct {
 	// Operations holds what is written under operations, by operation id. The ids are not compared with the
 	// description here: see OperationIDs and UnknownOperation.
 	Operations map[string]*Operation `yaml:"-"`
+	// Fields holds what is written under fields, in file order. The names are not compared with the description here.
+	Fields []*Field `yaml:"-"`
 
 	level
 	ids []string // of Operations, in file order

@@ -85,6 +85,8 @@ func (d *decoder) decode(path string, key, n *yaml.Node, v reflect.Value) {
 		d.decode(path, key, n, v.Elem())
 	case t == secretType:
 		d.secret(path, key, n, v)
+	case t == conditionType:
+		d.condition(path, key, n, v)
 	case isScalar(t):
 		if n.Kind != yaml.ScalarNode {
 			d.fail(path, key, n, "%s stands where one value is wanted", kindOf(n))

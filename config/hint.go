@@ -13,7 +13,7 @@ import (
 var later = []string{
 	"https", "validate", "authn", "apikey", "oauth", "ratelimit", "minimize", "sanitize", "cors", "encrypt", "activity",
 	"threat", "token", "allowlist", "expose", "egress", "versioning", "inventory", "waf", "audit", "alert",
-	"state", "counters", "fields", "versions",
+	"state", "counters", "versions",
 }
 
 // Nearest returns the known word that was perhaps meant: one that differs in case, dash or underscore only, else one

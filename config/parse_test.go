@@ -215,7 +215,7 @@ func TestTheSchemaTakesGoodFilesAndRefusesBrokenOnes(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"unknown_key_at_the_top", "nested_key_unknown", "secret_written_out", "mode_unknown", "mode_and_off",
-		"observe_where_others_rely_on_it", "off_without_a_reason", "api_incomplete", "no_apis", "apis_empty", "practice_word_misspelt", "wrong_kinds"} {
+		"observe_where_others_rely_on_it", "off_without_a_reason", "api_incomplete", "no_apis", "apis_empty", "practice_word_misspelt", "wrong_kinds", "fields"} {
 		data, err := os.ReadFile(filepath.Join("testdata", "broken", name+".yaml"))
 		if err != nil {
 			t.Fatal(err)

@@ -23,7 +23,7 @@ import (
 // The keys that stand at each place beside the practices' names.
 var (
 	rootKeys      = append(fieldNames(reflect.TypeFor[File]()), "admin", "apis")
-	apiKeys       = append(fieldNames(reflect.TypeFor[API]()), "operations")
+	apiKeys       = append(fieldNames(reflect.TypeFor[API]()), "operations", "fields")
 	operationKeys = fieldNames(reflect.TypeFor[Operation]())
 )
 
@@ -111,10 +111,14 @@ func (r *reader) apis(key, n *yaml.Node) {
 		}
 		r.file.APIs = append(r.file.APIs, a)
 		r.level(&a.level, item, a, apiKeys, func(key, value *yaml.Node) bool {
-			if key.Value != "operations" {
+			switch key.Value {
+			case "operations":
+				r.operations(a, key, value)
+			case "fields":
+				r.fields(a, key, value)
+			default:
 				return false
 			}
-			r.operations(a, key, value)
 			return true
 		})
 		r.checkAPI(a)
@@ -210,11 +214,14 @@ func (r *reader) checkOperation(op *Operation) {
 		}
 	}
 	for i, s := range op.Scopes {
-		// RFC 6749 section 3.3: scope-token.
-		if s == "" || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' }) {
-			path := fmt.Sprintf("%s[%d]", join(op.path, "scopes"), i)
-			r.report(path, "%.60q is not a scope (try orders:read)", r.written(path, s))
-		}
+		r.checkScope(fmt.Sprintf("%s[%d]", join(op.path, "scopes"), i), s)
+	}
+}
+
+// checkScope judges a scope by RFC 6749 section 3.3: scope-token.
+func (r *reader) checkScope(path, s string) {
+	if s == "" || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' }) {
+		r.report(path, "%.60q is not a scope (try orders:read)", r.written(path, s))
 	}
 }
 

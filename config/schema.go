@@ -28,10 +28,16 @@ func Schema(known []*practice.Practice) []byte {
 		"type": "object", "description": "by operation id: operationId, else GET /orders/{id}",
 		"additionalProperties": object{"$ref": "#/$defs/operation"},
 	}
+	field := objectSchema(reflect.TypeFor[Field]())
+	field["minProperties"] = 1
+	properties(of)["fields"] = object{
+		"type": "object", "description": "by schema and property, Order.items.cost, or by operation and parameter",
+		"additionalProperties": object{"$ref": "#/$defs/field"},
+	}
 	addBlocks(s, known)
 	properties(s)["admin"] = objectSchema(reflect.TypeFor[Admin]())
 	properties(s)["apis"] = object{"type": "array", "minItems": 1, "items": object{"$ref": "#/$defs/api"}}
-	defs := object{"api": of, "operation": operation}
+	defs := object{"api": of, "operation": operation, "field": field}
 	for _, p := range known {
 		defs["practice."+p.Name] = blockSchema(p)
 	}
@@ -84,6 +90,8 @@ func typeSchema(t reflect.Type) object {
 		return typeSchema(t.Elem())
 	case t == secretType:
 		return object{"oneOf": []object{oneKey("file"), oneKey("env")}}
+	case t == conditionType:
+		return object{"oneOf": []object{{"type": "string"}, oneKey("if")}}
 	case t == durationType:
 		return object{"type": []string{"string", "integer"}, "examples": []string{"30s", "1m", "90d", (90 * time.Minute).String()}}
 	case isScalar(t) && reflect.PointerTo(t).Implements(textType):

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -115,7 +116,7 @@ func load(file *config.File) (*generation, error) {
 	}
 	var all []error
 	for _, c := range file.APIs {
-		a, warnings, err := api.Load(c.OpenAPI, api.Options{Name: c.Name, Hosts: c.Hosts, Twins: twins(c)})
+		a, warnings, err := api.Load(c.OpenAPI, api.Options{Name: c.Name, Hosts: c.Hosts, Twins: twins(c), Fields: fieldTwins(c)})
 		if err != nil {
 			all = append(all, err)
 			continue
@@ -141,8 +142,21 @@ func load(file *config.File) (*generation, error) {
 func twins(c *config.API) map[string]api.Twin {
 	all := make(map[string]api.Twin, len(c.Operations))
 	for id, o := range c.Operations {
-		at := c.Errorf("operations."+id, "")
+		at := c.Errorf("operations["+strconv.Quote(id)+"]", "")
 		all[id] = api.Twin{Public: o.Public, Scopes: o.Scopes, WebSocket: o.WebSocket, Where: source.Where{Name: at.File, Line: at.Line}}
+	}
+	return all
+}
+
+// fieldTwins says what the configuration adds to the fields of the description.
+func fieldTwins(c *config.API) []api.FieldTwin {
+	all := make([]api.FieldTwin, len(c.Fields))
+	for i, f := range c.Fields {
+		file, line := f.Where()
+		all[i] = api.FieldTwin{Name: f.Name, Where: source.Where{Name: file, Line: line}}
+		for _, w := range f.Words() {
+			all[i].Words = append(all[i].Words, api.FieldWord{Word: w.Word, Value: w.Value, Where: source.Where{Name: w.File, Line: w.Line}})
+		}
 	}
 	return all
 }

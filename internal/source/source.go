@@ -16,7 +16,8 @@
 //	schema, err := set.Resolve(file.Root, "#/components/schemas/Order")
 //	fmt.Println(schema.Where()) // api/shop.openapi.yaml:88
 //
-// Trees do not change once they are read and are safe for concurrent use.
+// Trees do not change once they are read and are safe for concurrent use. Whoever completes one (Add, Own) does so before
+// anybody else reads it.
 package source
 
 import (
@@ -63,6 +64,7 @@ type Node struct {
 
 	parent *Node
 	place  int            // in parent.Items
+	shared bool           // an alias or a merge key stands for it
 	index  map[string]int // of large mappings
 }
 
@@ -81,6 +83,14 @@ func (n *Node) find(key string) (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+// Find returns the position of key in n, a mapping.
+func (n *Node) Find(key string) (i int, ok bool) {
+	if n == nil || n.Kind != Mapping {
+		return 0, false
+	}
+	return n.find(key)
 }
 
 // Get returns the value of key, nil if n is no mapping or lacks it.

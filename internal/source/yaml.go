@@ -128,6 +128,7 @@ func (r *yamlReader) item(n *Node, y *yaml.Node, depth int) *Error {
 		return err
 	}
 	if y.Kind == yaml.AliasNode {
+		v.shared = true
 		n.Items = append(n.Items, v)
 	} else {
 		r.add(n, v)
@@ -209,6 +210,7 @@ func (r *yamlReader) merge(n *Node, y *yaml.Node, depth int) *Error {
 			if item := v.Items[i]; item.parent == v && m.Kind != yaml.AliasNode {
 				r.add(n, item) // written out here and nowhere else
 			} else {
+				item.shared = true
 				n.Items = append(n.Items, item)
 			}
 		}
