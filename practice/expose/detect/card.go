@@ -1,0 +1,198 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+// A network is a range of issuer numbers (ISO/IEC 7812), as the first six digits of a card, with the lengths that its
+// cards have: bit n for n digits.
+type network struct {
+	from, to uint32
+	lengths  uint32
+}
+
+const (
+	n13, n14, n15, n16, n17, n18, n19 = 1 << 13, 1 << 14, 1 << 15, 1 << 16, 1 << 17, 1 << 18, 1 << 19
+
+	from13 = n13 | n14 | from15
+	from14 = n14 | n15 | from16
+	from15 = n15 | from16
+	from16 = n16 | n17 | n18 | n19
+)
+
+// networks are in order. Left out is UATP (1, 15 digits): every seventh number of that length would be in its range.
+var networks = []network{
+	{220000, 220499, from16},          // Mir
+	{220500, 220599, n16},             // BORICA
+	{222100, 272099, n16},             // Mastercard
+	{300000, 305999, from14},          // Diners Club
+	{309500, 309599, from14},          // Diners Club
+	{340000, 349999, n15},             // American Express
+	{352800, 358999, from16},          // JCB
+	{360000, 369999, from14},          // Diners Club
+	{370000, 379999, n15},             // American Express
+	{380000, 399999, from14},          // Diners Club
+	{400000, 499999, n13 | n16 | n19}, // Visa, and Elo and Dankort within it
+	{501800, 501899, from13},          // Maestro
+	{501900, 501999, n16},             // Dankort
+	{502000, 502099, from13},          // Maestro
+	{503800, 503899, from13},          // Maestro
+	{504175, 504175, n16},             // Elo
+	{506099, 506198, n16 | n18 | n19}, // Verve
+	{506699, 506778, n16},             // Elo
+	{507865, 507964, n16 | n18 | n19}, // Verve
+	{508000, 508999, n16},             // RuPay
+	{509000, 509999, n16},             // Elo
+	{510000, 559999, n16},             // Mastercard
+	{561200, 561299, from13},          // Maestro
+	{589300, 589399, from13},          // Maestro
+	{600000, 600999, n16},             // RuPay
+	{601100, 601199, from16},          // Discover
+	{603000, 603999, n16},             // Carnet and others
+	{604001, 604200, from16},          // UkrCard
+	{606282, 606282, n16},             // Hipercard
+	{606900, 608999, n16},             // RuPay
+	{620000, 629999, from16},          // UnionPay
+	{630400, 630499, from13},          // Maestro
+	{636000, 636999, from16},          // InterPayment, Elo
+	{637000, 639999, n16},             // InstaPayment
+	{644000, 659999, from16},          // Discover, RuPay, Troy, Verve, Elo
+	{670300, 670399, from13},          // Bancontact
+	{672000, 672999, from13},          // girocard
+	{675900, 675999, from13},          // Maestro
+	{676100, 676399, from13},          // Maestro
+	{676700, 677099, from13},          // Maestro
+	{810000, 817199, from16},          // UnionPay
+	{817200, 829999, n16},             // RuPay
+	{860000, 860099, n16},             // Uzcard
+	{970400, 970499, n16 | n19},       // NAPAS
+	{979200, 979299, n16},             // Troy
+	{986000, 986099, n16},             // Humo
+}
+
+// byFirst holds where in networks those of a first digit begin and end.
+var byFirst = func() (t [11]int) {
+	for i := range t {
+		for t[i] < len(networks) && networks[t[i]].from < uint32(i)*100_000 {
+			t[i]++
+		}
+	}
+	return t
+}()
+
+// issuers are the first two digits of all cards.
+var issuers = func() (t [10][10]bool) {
+	for _, n := range networks {
+		for i := n.from / 10_000; i <= n.to/10_000; i++ {
+			t[i/10][i%10] = true
+		}
+	}
+	return t
+}()
+
+// issued reports whether figures are in the range of an issuer whose cards have that many.
+func issued(figures []uint8) bool {
+	iin := uint32(value(figures[:6]))
+	for _, n := range networks[byFirst[figures[0]]:byFirst[figures[0]+1]] {
+		if iin >= n.from && iin <= n.to {
+			return n.lengths>>len(figures)&1 != 0
+		}
+	}
+	return false
+}
+
+// doubled is the sum of the digits of twice a digit.
+var doubled = [10]uint8{0, 2, 4, 6, 8, 1, 3, 5, 7, 9}
+
+// luhn reports whether the last figure is the check digit of the others (ISO/IEC 7812-1).
+func luhn(figures []uint8) bool {
+	var sum uint8 // at most 19 nines
+	for i, twice := len(figures)-1, false; i >= 0; i, twice = i-1, !twice {
+		if twice {
+			sum += doubled[figures[i]]
+		} else {
+			sum += figures[i]
+		}
+	}
+	return sum%10 == 0
+}
+
+// ean reports whether the last figure is the check digit of the others as in article numbers.
+func ean(figures []uint8) bool {
+	sum := 0
+	for i, weight := len(figures)-1, 1; i >= 0; i, weight = i-1, 4-weight {
+		sum += int(figures[i]) * weight
+	}
+	return sum%10 == 0
+}
+
+// isCard reports whether figures are those of a card. Thirteen that are a right article number (EAN, ISBN) are taken for
+// one: cards of that length have hardly been issued this century.
+func isCard(figures []uint8) bool {
+	return issued(figures) && luhn(figures) && (len(figures) != 13 || !ean(figures))
+}
+
+// plainCard finds a card whose digits stand together.
+func (s *scan) plainCard(from, to int) bool {
+	if !issuers[s.text[from]-'0'][s.text[from+1]-'0'] {
+		return false
+	}
+	var room [19]uint8
+	if !isCard(s.figures(room[:0], from, to)) || !s.opens(from) || !s.closes(to) {
+		return false
+	}
+	s.add(Card, from, to, false)
+	return true
+}
+
+// groupings are the ways in which cards are printed, longest first where one begins with another.
+var groupings = [][]int{
+	{4, 4, 4, 4, 3}, {4, 4, 4, 4, 2}, {4, 4, 4, 4, 1}, {4, 4, 4, 7}, {4, 4, 4, 6}, {4, 4, 4, 5}, {4, 4, 4, 4}, {4, 4, 4, 3}, {4, 4, 4, 2},
+	{4, 6, 5}, {4, 6, 4}, {4, 3, 3, 3}, {6, 13},
+}
+
+// groupedCard finds a card whose digits stand in groups with single blanks or hyphens between them.
+func (s *scan) groupedCard(from int) {
+	if !issuers[s.text[from]-'0'][s.text[from+1]-'0'] {
+		return // a year, mostly
+	}
+	var ends [5]int // of the groups
+	n, at := 0, from
+	separator := byte(0)
+	for n < len(ends) {
+		end := s.past(at, isDigit)
+		if end == at {
+			break
+		}
+		ends[n] = end
+		n++
+		if n == 1 {
+			separator = s.at(end)
+		}
+		if s.at(end) != separator {
+			break
+		}
+		at = end + 1
+	}
+	for _, g := range groupings {
+		if len(g) > n {
+			continue
+		}
+		begin, fits := from, true
+		for i, size := range g {
+			if ends[i]-begin != size {
+				fits = false
+				break
+			}
+			begin = ends[i] + 1
+		}
+		if !fits {
+			continue
+		}
+		to := ends[len(g)-1]
+		var room [19]uint8
+		if isCard(s.figures(room[:0], from, to)) && s.opens(from) && s.closes(to) {
+			s.add(Card, from, to, false)
+			return
+		}
+	}
+}

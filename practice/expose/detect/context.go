@@ -1,0 +1,78 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import "bytes"
+
+// The words that say what a number is. They are looked for as words, or several written as one, in any case.
+var (
+	wordsNetherlands  = []string{"bsn", "burgerservicenummer", "sofinummer", "sofi"}
+	wordsUnitedStates = []string{"ssn", "itin"}
+	wordsSweden       = []string{"personnummer", "personnr", "pnr", "samordningsnummer"}
+	wordsGermany      = []string{"steuerid", "steueridnr", "steuernummer", "steueridentifikationsnummer", "identifikationsnummer", "idnr"}
+	wordsPoland       = []string{"pesel"}
+	wordsBrazil       = []string{"cpf"}
+	wordsBelgium      = []string{"rijksregisternummer", "rijksregister", "registrenational", "niss", "insz", "rrn"}
+	wordsSpain        = []string{"dni", "nie", "nif"}
+	wordsBritain      = []string{"nino", "nationalinsurance", "insurancenumber", "ninumber"}
+
+	wordsAnywhere = []string{
+		"tin", "nationalid", "nationalidnumber", "nationalnumber", "taxid", "taxnumber", "taxpayerid", "taxidentificationnumber",
+		"socialsecurity", "socialsecuritynumber", "identitynumber", "personalnumber", "personalid", "personalcode", "idnumber", "citizenid",
+	}
+)
+
+// reach is how far in front of a number the word may stand.
+const reach = 48
+
+// context reports whether the name of the text, or a word shortly in front of i, says that an identifier follows. It does
+// not look beyond what Mask has put there: another match may have stood in between.
+func (s *scan) context(i int, words []string) bool {
+	before := s.text[max(0, i-reach):i]
+	if at := bytes.LastIndex(before, []byte("****")); at >= 0 {
+		before = before[at:]
+	}
+	if at := bytes.LastIndex(before, []byte(redacted)); at >= 0 {
+		before = before[at:]
+		before = before[bytes.IndexByte(before, ']')+1:]
+	}
+	return mentions(before, words...) || mentions(before, wordsAnywhere...) ||
+		s.name != "" && (mentions(s.name, words...) || mentions(s.name, wordsAnywhere...))
+}
+
+// mentions reports whether text has one of words.
+func mentions[T ~string | ~[]byte](text T, words ...string) bool {
+	for i := range len(text) {
+		if class[text[i]]&isLetter == 0 || !wordBegins(text, i) {
+			continue
+		}
+		for _, w := range words {
+			if spells(text[i:], w) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// wordBegins reports whether a word begins with the letter at i: as in tax_id, tax-id, taxId.
+func wordBegins[T ~string | ~[]byte](text T, i int) bool {
+	return i == 0 || class[text[i-1]]&isLetter == 0 || class[text[i-1]]&isLower != 0 && class[text[i]]&isUpper != 0
+}
+
+// spells reports whether text begins with a word, and that ends there. One blank, hyphen or underscore may stand between
+// any two letters where a new word begins.
+func spells[T ~string | ~[]byte](text T, word string) bool {
+	i := 0
+	for j := range len(word) {
+		if j > 0 && i < len(text) && (text[i] == ' ' || text[i] == '_' || text[i] == '-') {
+			i++
+		}
+		if i == len(text) || class[text[i]]&isLetter == 0 || text[i]|0x20 != word[j] {
+			return false
+		}
+		i++
+	}
+	return i == len(text) || class[text[i]]&isLetter == 0 || wordBegins(text, i)
+}

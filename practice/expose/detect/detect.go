@@ -1,0 +1,279 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package detect finds sensitive data in texts: payment cards, IBANs, national identifiers, private keys, tokens and
+// the secrets of clouds.
+//
+// It stops what has a form of its own and, mostly, a checksum. It does not find secrets that look like any other word
+// (passwords, keys without a prefix), data that is encoded (base64, percent signs) or spelled out, and it cannot tell a
+// card from a number that happens to lie in an issuer's range with a right check digit: README.md has the rule and the
+// chance of each kind.
+//
+// Used alone, New(Kinds()...) makes a Detector; Find finds in a text and Mask writes the text without what was found. It
+// costs a nanosecond for some bytes of ordinary text, so it may look at every string.
+package detect
+
+import (
+	"encoding/binary"
+	"math"
+	"math/bits"
+	"sync"
+)
+
+// A Kind is what was found.
+type Kind string
+
+// The kinds, as they stand in records and configurations.
+const (
+	Card        Kind = "card"
+	IBAN        Kind = "iban"
+	NationalID  Kind = "national_id"
+	PrivateKey  Kind = "private_key"
+	Token       Kind = "token"
+	CloudSecret Kind = "cloud_secret"
+)
+
+// Kinds returns all kinds.
+func Kinds() []Kind { return []Kind{Card, IBAN, NationalID, PrivateKey, Token, CloudSecret} }
+
+// A Match is where something stands in a text.
+type Match struct {
+	Kind     Kind
+	From, To int
+	// Partial says that it begins here but ends behind the text, as a PEM block that is cut off: what follows in the next
+	// piece of a longer text belongs to it.
+	Partial bool
+}
+
+// Overlap is how many bytes two pieces of a long text must share so that each thing of up to 4,000 bytes stands, with what
+// is read around it, whole in one of them. Longer are only private keys and tokens; those are Partial where they are cut.
+// In a piece that is not the first, matches that begin within the first Before bytes may lack what stands before them:
+// the piece in front has seen them whole, or seen that they are none.
+const Overlap = 4 << 10
+
+// Before is how far in front of a match it matters what stands there.
+const Before = 64
+
+// set is some of the kinds.
+type set uint8
+
+const (
+	cards set = 1 << iota
+	ibans
+	nationals
+	privateKeys
+	tokens
+	clouds
+
+	everything = 1<<iota - 1
+	numeric    = cards | ibans | nationals
+)
+
+func setOf(kinds []Kind) (s set) {
+	for i, k := range Kinds() {
+		for _, wanted := range kinds {
+			if k == wanted {
+				s |= 1 << i
+			}
+		}
+	}
+	return s
+}
+
+// A Detector finds some kinds. It is immutable and safe for concurrent use; Detectors of the same kinds are one.
+type Detector struct {
+	kinds    set
+	shortest int    // nothing is found in shorter texts
+	digits   uint64 // all ones: two digits in a row matter
+	pairs    pairTable
+	groups   [][]lead // by the number in pairs
+}
+
+var detectors [everything + 1]struct {
+	once sync.Once
+	d    *Detector
+}
+
+// New returns the Detector of some kinds. Without any, it finds nothing. What is no Kind is left out.
+func New(kinds ...Kind) *Detector {
+	s := setOf(kinds)
+	slot := &detectors[s]
+	slot.once.Do(func() { slot.d = newDetector(s) })
+	return slot.d
+}
+
+func newDetector(s set) *Detector {
+	d := &Detector{kinds: s, shortest: math.MaxInt}
+	for kind, n := range map[set]int{cards: 13, ibans: 15, nationals: 8, privateKeys: 32, tokens: 20, clouds: 20} {
+		if s&kind != 0 {
+			d.shortest = min(d.shortest, n)
+		}
+	}
+	if s&numeric != 0 {
+		d.digits = math.MaxUint64
+	}
+	d.lead()
+	return d
+}
+
+// Find appends what it finds in text to dst, in order and without overlaps. It allocates only for that, and takes time
+// linear in the text.
+func (d *Detector) Find(dst []Match, text []byte) []Match { return d.FindNamed(dst, "", text) }
+
+// FindNamed is Find for a text that has a name, as the member of an object has: some things are told by what they are
+// called. A name is a context word in front of the text.
+func (d *Detector) FindNamed(dst []Match, name string, text []byte) []Match {
+	if len(text) < d.shortest {
+		return dst
+	}
+	if e := d.next(text, 0); e.at < len(text) {
+		return d.scan(dst, name, text, e)
+	}
+	if name != "" && len(text) == awsLength && d.kinds&clouds != 0 {
+		s := scan{kinds: d.kinds, text: text, name: name, found: dst, own: len(dst)}
+		s.whole()
+		return s.found
+	}
+	return dst
+}
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// An event is eight bytes of a text in which something may begin.
+type event struct {
+	at     int
+	bytes  uint64
+	digits uint64 // 0x80 in each byte that ends three digits in a row, or two shortly behind a letter
+	pairs  uint8  // not 0: there are pairs of anchors
+}
+
+// next returns the next event from i on; its at is the length of the text where there is none. It looks at eight bytes at a
+// time. Each two at even places are looked up in a table of what may be part of an anchor. Numbers are told by three
+// digits in a row, wherever they stand, or by two: behind two letters, as in an IBAN, or a letter and a blank.
+func (d *Detector) next(text []byte, i int) event {
+	last := len(text) - 8
+	if i > last {
+		if i >= len(text) {
+			return event{at: len(text)}
+		}
+		i = last // once more, for the few bytes that are left
+	}
+	var before uint64 // the eight bytes in front
+	if i >= 8 {
+		before = binary.LittleEndian.Uint64(text[i-8:])
+	} else {
+		before = binary.LittleEndian.Uint64(text) << (8 * uint(8-i)) // of none, 0
+	}
+	digits, letters := digitsOf(before)&d.digits, before<<1&highs
+	for {
+		x := binary.LittleEndian.Uint64(text[i:])
+		digitsBefore, lettersBefore := digits, letters
+		digits, letters = digitsOf(x)&d.digits, x<<1&highs // letters have the bit 0x40, and few others
+		numbers := digits & (digits<<8 | digitsBefore>>56) & (digits<<16 | digitsBefore>>48 | letters<<24 | lettersBefore>>40)
+		pairs := d.pairs[uint16(x)] | d.pairs[uint16(x>>16)] | d.pairs[uint16(x>>32)] | d.pairs[uint16(x>>48)]
+		if numbers|uint64(pairs) != 0 {
+			return event{i, x, numbers, pairs}
+		}
+		if i += 8; i > last {
+			if i >= len(text) {
+				return event{at: len(text)}
+			}
+			before = binary.LittleEndian.Uint64(text[max(0, last-8):])
+			if last < 8 {
+				before <<= 8 * uint(8-last)
+			}
+			digits, letters = digitsOf(before)&d.digits, before<<1&highs
+			i = last
+		}
+	}
+}
+
+// digitsOf has 0x80 for each byte that is a digit: that, without its 0x30, is less than ten.
+func digitsOf(x uint64) uint64 {
+	x ^= 0x30 * ones
+	return ^((x&^highs + 0x76*ones) | x) & highs
+}
+
+// A scan is one look at one text.
+type scan struct {
+	kinds set
+	text  []byte
+	name  string
+	found []Match
+	own   int // found before are the caller's
+
+	done int // what stands before is decided
+	read int // digits before were looked at
+	jwt  int // base64url before is part of a word that is no JSON Web Token
+	jwk  int // members before stand in objects that were judged
+}
+
+// scan follows events.
+func (d *Detector) scan(dst []Match, name string, text []byte, e event) []Match {
+	s := scan{kinds: d.kinds, text: text, name: name, found: dst, own: len(dst)}
+	for e.at < len(text) {
+		if e.pairs != 0 { // first: what they begin may hold numbers
+			s.anchors(d, e)
+		}
+		if e.digits != 0 {
+			s.numbers(e)
+		}
+		e = d.next(text, max(e.at+8, s.done, s.read))
+	}
+	if name != "" && len(s.found) == s.own {
+		s.whole()
+	}
+	return s.found
+}
+
+// numbers looks at the numbers of an event.
+func (s *scan) numbers(e event) {
+	for digits := e.digits; digits != 0; digits &= digits - 1 {
+		at := e.at + bits.TrailingZeros64(digits)>>3 - 1
+		if at < s.read || at < s.done {
+			continue
+		}
+		for at > s.done && digit(s.text[at-1]) {
+			at--
+		}
+		s.number(at)
+	}
+}
+
+// anchors looks at the anchors of an event.
+func (s *scan) anchors(d *Detector, e event) {
+	for k := 0; k < 8; k += 2 {
+		group := d.pairs[uint16(e.bytes>>(8*k))]
+		if group == 0 {
+			continue
+		}
+		for i := range d.groups[group] {
+			l := &d.groups[group][i]
+			if from := e.at + k - int(l.offset); from >= s.done && l.matches(s.text, from) {
+				s.follow(l.anchor, from)
+			}
+		}
+	}
+}
+
+// add notes a match. Later ones begin behind it, unless they hold it whole.
+func (s *scan) add(k Kind, from, to int, partial bool) {
+	for len(s.found) > s.own {
+		last := s.found[len(s.found)-1]
+		if last.To <= from {
+			break
+		}
+		if last.From < from {
+			from = last.To
+			break
+		}
+		s.found = s.found[:len(s.found)-1]
+	}
+	if from < to {
+		s.found = append(s.found, Match{k, from, to, partial})
+		s.done = max(s.done, to)
+	}
+}
