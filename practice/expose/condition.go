@@ -98,15 +98,16 @@ func brief(text string) string {
 
 // firstIssue says in one line what is wrong first, and where in the expression.
 func firstIssue(issues *cel.Issues) string {
-	for _, e := range issues.Errors() {
-		message, _, _ := strings.Cut(e.Message, "\n")
-		message = strings.TrimSuffix(message, " (in container '')")
-		if strings.HasPrefix(message, "undeclared reference") && !strings.Contains(message, "did you mean") {
-			message += "; there are " + strings.Join([]string{callerSubject, callerClient, callerKey, callerScopes, callerClaims, requestMethod, requestOp, requestPath}, ", ")
-		}
-		return fmt.Sprintf("%s, in column %d", message, e.Location.Column()+1)
+	if len(issues.Errors()) == 0 {
+		return "it cannot be read"
 	}
-	return "it cannot be read"
+	e := issues.Errors()[0]
+	message, _, _ := strings.Cut(e.Message, "\n")
+	message = strings.TrimSuffix(message, " (in container '')")
+	if strings.HasPrefix(message, "undeclared reference") && !strings.Contains(message, "did you mean") {
+		message += "; there are " + strings.Join([]string{callerSubject, callerClient, callerKey, callerScopes, callerClaims, requestMethod, requestOp, requestPath}, ", ")
+	}
+	return fmt.Sprintf("%s, in column %d", message, e.Location.Column()+1)
 }
 
 // units writes a cost; that of a loop in a loop has no bound that is worth printing.

@@ -190,7 +190,7 @@ func TestWhatIsWrongWithADescriptionIsToldWithItsLine(t *testing.T) {
 				return // the description is refused before it comes here
 			}
 			_, err := New(Defaults(), a, Options{})
-			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "t.openapi.json:") {
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "t.openapi.yaml:") {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})

@@ -32,19 +32,18 @@ func clinic(t testing.TB) *api.API {
 	return a
 }
 
-// described is an API whose one operation answers with a schema, and takes one as its body.
+// thing is a description whose one operation answers with a schema, and takes any JSON.
+func thing(schema string) string {
+	return `{"openapi":"3.1.0","info":{"title":"t","version":"1"},"paths":{"/things":{"post":{"operationId":"things",
+"security":[],"x-yett-public":"test","requestBody":{"content":{"application/json":{"schema":{}}}},
+"responses":{"200":{"description":"d","content":{"application/json":{"schema":` + schema + `}}}}}}}}`
+}
+
 func described(t testing.TB, schema string) *api.API {
 	t.Helper()
-	const form = `{"openapi":"3.1.0","info":{"title":"t","version":"1"},"paths":{"/things":{"post":{"operationId":"things",
-"security":[],"x-yett-public":"test","requestBody":{"content":{"application/json":{"schema":{}}}},
-"responses":{"200":{"description":"d","content":{"application/json":{"schema":SCHEMA}}}}}}}}`
-	path := filepath.Join(t.TempDir(), "t.openapi.json")
-	if err := os.WriteFile(path, []byte(strings.ReplaceAll(form, "SCHEMA", schema)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	a, _, err := api.Load(path, api.Options{})
-	if err != nil {
-		t.Fatal(err)
+	a := loadText(t, thing(schema))
+	if a == nil {
+		t.Fatal("the description is refused")
 	}
 	return a
 }
@@ -62,9 +61,6 @@ type rig struct {
 	contentType string
 	body        string
 	reached     bool
-
-	decisions []exchange.Decision
-	outcome   *problem.Error
 }
 
 func newRig(t testing.TB, a *api.API, change func(*Config)) *rig {
@@ -146,12 +142,25 @@ func claims(t testing.TB, text string) map[string]any {
 	return m
 }
 
-// loadRaw is described for schemas that may be refused where the description is read: then there is nothing left to test.
+// loadRaw is described for schemas of one member that may be refused where the description is read.
 func loadRaw(t testing.TB, schema string) *api.API {
 	t.Helper()
-	text := `{"openapi":"3.1.0","info":{"title":"t","version":"1"},"paths":{"/things":{"get":{"operationId":"things",
-"security":[],"x-yett-public":"test","responses":{"200":{"description":"d","content":{"application/json":{"schema":` + jsonField("properties", jsonField("v", schema)) + `}}}}}}}}`
-	path := filepath.Join(t.TempDir(), "t.openapi.json")
+	return loadText(t, thing(jsonField("properties", jsonField("v", schema))))
+}
+
+// record is what remains of an exchange.
+func (r *rig) record(t testing.TB, caller *identity.Caller, method, target string) (rec exchange.Record) {
+	t.Helper()
+	r.caller = caller
+	s := &exchange.Server{Observe: []func(exchange.Record){func(got exchange.Record) { rec = got }}}
+	s.Around(r.handler).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(method, target, nil))
+	return rec
+}
+
+// loadText reads a description; nil where it is refused because of a word of yett's.
+func loadText(t testing.TB, text string) *api.API {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "t.openapi.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -163,13 +172,4 @@ func loadRaw(t testing.TB, schema string) *api.API {
 		return nil
 	}
 	return a
-}
-
-// record is what remains of an exchange.
-func (r *rig) record(t testing.TB, caller *identity.Caller, method, target string) (rec exchange.Record) {
-	t.Helper()
-	r.caller = caller
-	s := &exchange.Server{Observe: []func(exchange.Record){func(got exchange.Record) { rec = got }}}
-	s.Around(r.handler).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(method, target, nil))
-	return rec
 }

@@ -124,7 +124,7 @@ const maxDomain = 255
 // mailbox returns the first letter of an address and its domain with the @ before it; nothing of what is no address.
 func mailbox(text []byte) (first, domain []byte) {
 	at := bytes.LastIndexByte(text, '@')
-	if at < 0 || !isDomain(text[at+1:]) {
+	if at <= 0 || !isDomain(text[at+1:]) {
 		return nil, nil
 	}
 	r, n := utf8.DecodeRune(text[:at])

@@ -38,7 +38,7 @@ func TestMasks(t *testing.T) {
 		{Email, "in other scripts", `"äöü@münchen.example"`, `"ä***@münchen.example"`},
 		{Email, "two signs", `"anna@home@example.org"`, `"a***@example.org"`},
 		{Email, "no sign", `"anna"`, `"***"`},
-		{Email, "no name", `"@example.org"`, `"***@example.org"`},
+		{Email, "no name", `"@example.org"`, `"***"`},
 		{Email, "no domain", `"anna@"`, `"***"`},
 		{Email, "a name in brackets", `"Anna <anna@example.org>"`, `"***"`},
 		{Email, "something else behind the sign", `"pay@once 4111 1111"`, `"***"`},

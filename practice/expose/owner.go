@@ -31,6 +31,7 @@ type owners struct {
 	params []ownedParameter
 	body   *api.Body
 	media  map[*api.Media]*schema.Shape // whose bodies hold places with rules; the shape of their root
+	first  ownerRule                    // of the bodies, for refusals that are about all of them
 	places *ownedPlaces
 }
 
@@ -59,9 +60,14 @@ func (r *reader) readOwners(a *api.API) []*owners {
 		}
 		if op.Body != nil {
 			for _, m := range op.Body.Media {
-				if m.Schema == nil || !r.ownedBelow(p, m.Schema.Shape()) {
+				if m.Schema == nil {
 					continue
 				}
+				owned := r.ownedBelow(p, m.Schema.Shape())
+				if len(owned) == 0 {
+					continue
+				}
+				o.first = p.rules[owned[0]][0]
 				if api.FormOf(m.Type) == api.Opaque || api.FormOf(m.Type) == api.Text {
 					r.errs = append(r.errs, fmt.Errorf("%s: %s in a body of %s, which is not read (describe JSON or a form)", m.Where.Where(), wordEquals, m.Type))
 				}
@@ -104,10 +110,9 @@ func (r *reader) comparable(op *api.Operation, p *api.Parameter, rule ownerRule)
 	return false
 }
 
-// ownedBelow finds the places with rules at p and below, and reports whether there are any.
-func (r *reader) ownedBelow(o *ownedPlaces, p *schema.Shape) bool {
+// ownedBelow finds the places with rules at p and below, and returns them.
+func (r *reader) ownedBelow(o *ownedPlaces, p *schema.Shape) (owned []*schema.Shape) {
 	parents := map[*schema.Shape][]*schema.Shape{}
-	var owned []*schema.Shape
 	seen := map[*schema.Shape]bool{}
 	queue := []*schema.Shape{p}
 	for len(queue) > 0 {
@@ -141,7 +146,7 @@ func (r *reader) ownedBelow(o *ownedPlaces, p *schema.Shape) bool {
 			}
 		}
 	}
-	return len(owned) > 0
+	return owned
 }
 
 // A violation is a value that is not the caller's. It does not hold the value.
@@ -343,13 +348,7 @@ func (o *owners) absent() *violation {
 
 // unreadable refuses a body in which a rule could be broken unseen.
 func (o *owners) unreadable(why string) *violation {
-	return &violation{why: why, rule: o.any()}
-}
-
-// any is one of the rules, for a refusal that is about all of them.
-func (o *owners) any() ownerRule {
-	first := ownerRule{claim: "sub", where: o.body.Where.Where().String()}
-	return first
+	return &violation{why: why, rule: o.first}
 }
 
 // An ownerWalk goes through one body, to the places that have rules and no others.
