@@ -19,6 +19,12 @@ const (
 	Strip  = "strip"  // taken out before the upstream, for clients that get, change and put
 )
 
+// What becomes of answers that do not fit their schema.
+const (
+	Report  = "report"  // they leave, and the record says so
+	Enforce = "enforce" // 502
+)
+
 // Config is what an operator may write under validate.
 type Config struct {
 	// Body is how many bytes a request body may have, inflated. It bounds streamed bodies too.
@@ -30,11 +36,13 @@ type Config struct {
 	String  practice.Size `yaml:"string"`
 	// ReadOnly is refuse or strip.
 	ReadOnly string `yaml:"read_only"`
+	// Responses is report or enforce.
+	Responses string `yaml:"responses"`
 }
 
 // Defaults is the Config that holds where nothing is configured.
 func Defaults() Config {
-	return Config{Body: 1 << 20, Depth: 64, Members: 10_000, Items: 100_000, String: 1 << 20, ReadOnly: Refuse}
+	return Config{Body: 1 << 20, Depth: 64, Members: 10_000, Items: 100_000, String: 1 << 20, ReadOnly: Refuse, Responses: Report}
 }
 
 const (
@@ -57,13 +65,15 @@ func (c Config) Validate() error {
 		return fmt.Errorf("string: %v is not between 1 byte and 1 GiB (try 1MiB)", c.String)
 	case c.ReadOnly != Refuse && c.ReadOnly != Strip:
 		return fmt.Errorf("read_only: %q is neither refuse nor strip", c.ReadOnly)
+	case c.Responses != Report && c.Responses != Enforce:
+		return fmt.Errorf("responses: %q is neither report nor enforce", c.Responses)
 	}
 	return nil
 }
 
 // Practice is validate as the gateway, the command line, the auditor and the docs see it.
 var Practice = practice.Define(practice.Spec[Config]{
-	Name:       "validate",
+	Name:       name,
 	Number:     2,
 	Protects:   "a request that does not fit the description never reaches the upstream",
 	Readme:     readme,
@@ -73,6 +83,7 @@ var Practice = practice.Define(practice.Spec[Config]{
 		if env.API == nil {
 			return &practice.Part{Checks: checks()}, nil
 		}
-		return &practice.Part{Request: New(c).Check}, nil
+		v := New(c)
+		return &practice.Part{Request: v.Check, Judge: v.Judge}, nil
 	},
 })

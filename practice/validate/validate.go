@@ -1,7 +1,7 @@
 // Copyright The yett Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package validate keeps requests that do not fit the description from the upstream.
+// Package validate keeps requests that do not fit the description from the upstream, and tells of answers that do not fit.
 //
 // It stops malformed and unexpected input: parameters and bodies outside their schema, undeclared parameters and
 // properties, read-only properties set by a caller (mass assignment, OWASP API3:2023), documents that two parsers read
@@ -28,19 +28,23 @@ import (
 	"yett/problem"
 )
 
-// A Validator judges requests by their operation. It is safe for concurrent use.
+const name = "validate"
+
+// A Validator judges requests by their operation, and answers. It is safe for concurrent use.
 type Validator struct {
-	strip   bool
-	size    int64
-	limits  api.Limits
-	scratch sync.Pool // *api.Scratch
+	strip, enforce bool
+	size           int64
+	limits         api.Limits
+	scratch        sync.Pool // *api.Scratch
+	observing      sync.Map  // *exchange.Exchange → *observed, until it is over
 }
 
 // New makes a Validator of a Config that Validate accepts.
 func New(c Config) *Validator {
 	return &Validator{
-		strip: c.ReadOnly == Strip,
-		size:  int64(c.Body),
+		strip:   c.ReadOnly == Strip,
+		enforce: c.Responses == Enforce,
+		size:    int64(c.Body),
 		limits: api.Limits{JSON: jsonstream.Limits{
 			Depth: c.Depth, Members: c.Members, Items: c.Items, String: int(c.String),
 			// Whoever raises a bound on one container must not run into the one on all of them together.
