@@ -8,6 +8,7 @@ package ledger
 import (
 	"errors"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -32,10 +33,14 @@ func newCounter(dir string, seq uint64) (*counter, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	// The page is aligned, and so are 48 and 56.
-	return &counter{f, page,
+	c := &counter{f, page,
 		(*atomic.Uint64)(unsafe.Pointer(&page[48])), // #nosec G103
 		(*atomic.Int64)(unsafe.Pointer(&page[56])),  // #nosec G103
-	}, nil
+	}
+	// The page stays as long as anybody has the counter: who was under way when the log was closed may still count, and
+	// must not find the memory gone.
+	runtime.AddCleanup(c, func(p []byte) { _ = unix.Munmap(p) }, page) // nobody is left to tell
+	return c, nil
 }
 
 // close says whether everything that has a number is in the log.
@@ -43,7 +48,7 @@ func (c *counter) close(clean bool) error {
 	if clean {
 		c.page[64] = 1
 	}
-	return errors.Join(c.file.Sync(), unix.Munmap(c.page), c.file.Close())
+	return errors.Join(c.file.Sync(), c.file.Close())
 }
 
 // sync brings the numbers to the disk, for the machine's own end.

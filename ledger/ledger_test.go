@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -685,5 +686,22 @@ func TestOpenChangesNothing(t *testing.T) {
 	info, err := os.Stat(filepath.Join(s.dir, counterName))
 	if err != nil || info.Mode().Perm() != fs.FileMode(0o600) {
 		t.Errorf("the counter: %v, %v", info.Mode(), err)
+	}
+}
+
+func TestWhoIsLateMayStillCount(t *testing.T) {
+	s := newStand(t)
+	s.open()
+	s.write(3)
+	s.close()
+	runtime.GC()
+	s.log.Enter()
+	late := s.log.Number() // with the memory gone, this ended the process
+	s.log.Leave()
+	s.open()
+	s.write(1)
+	s.close()
+	if r := s.verify(); r.Bad != nil || r.Lost == 0 {
+		t.Errorf("number %d has no line, and nothing says so: %+v", late, r)
 	}
 }
