@@ -6,6 +6,7 @@ package cli
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,20 +40,29 @@ func (a *app) encryptStatusCommand() *cobra.Command {
 
 func (a *app) printSealing(s encrypt.Status) {
 	older := 0
+	stays := false
 	t := &term.Table{Heads: []string{"CLASS", "CIPHER", "KEY", "AGE", "KEYS", "OLDER VALUES"}, Right: []bool{4: true, 5: true}}
 	for _, c := range s.Classes {
 		left := strconv.Itoa(c.Older)
 		if !c.Writes {
 			left = "–" // they stay under the key that sealed them
 		}
+		age := c.KeyAge
+		if c.Stays {
+			age += ", stays"
+			stays = true
+		}
 		older += c.Older
-		t.Rows = append(t.Rows, []string{c.Name, c.Cipher, c.KeyID, c.KeyAge, strconv.Itoa(c.Keys), left})
+		t.Rows = append(t.Rows, []string{c.Name, c.Cipher, c.KeyID, age, strconv.Itoa(c.Keys), left})
 	}
 	a.out.Println("\n" + a.out.Bold(fmt.Sprintf("%s of secrets, each sealed by keys of its own.", amount(len(s.Classes), "class", "classes"))) + "\n")
 	a.out.Print(t)
 	a.out.Printf("\n  Key-encryption key  %s, in %s\n\n", s.KEK.ID, s.KEK.Place)
 	if s.KEK.Beside {
 		a.out.Println(a.out.Soon(a.out.Symbol("▲")) + " It lies beside the data: whoever takes the directory can open it. Keep it elsewhere and name it as encrypt.kek.")
+	}
+	if stays {
+		a.out.Println("A key that stays is not replaced by a rotation: equal values must stay equal, so that they can be searched for.")
 	}
 	if older > 0 {
 		a.out.Printf("%s under older keys; they are sealed anew while the gateway runs.\n", amount(older, "value is", "values are"))
@@ -64,6 +74,27 @@ func amount(n int, one, many string) string {
 		return "1 " + one
 	}
 	return term.Count(int64(n)) + " " + many
+}
+
+func (a *app) printRotation(r encrypt.Rotation) {
+	n, replaced := 0, 0
+	var stay []string
+	for _, c := range r.Classes {
+		n += c.Sealed
+		if c.Stays {
+			stay = append(stay, c.Name)
+		} else {
+			replaced++
+		}
+	}
+	if replaced > 0 {
+		a.out.Println(a.out.Bold(fmt.Sprintf("%s new keys; %s sealed anew.", amount(replaced, "class has", "classes have"), amount(n, "value was", "values were"))))
+		a.out.Println("Old keys are removed in two minutes, when no value needs them: yett encrypt status")
+	}
+	if len(stay) > 0 {
+		a.out.Printf("%s its key, wrapped anew: equal values must stay equal, so that they can be searched for (%s).\n",
+			amount(len(stay), "class keeps", "classes keep each"), strings.Join(stay, ", "))
+	}
 }
 
 func (a *app) encryptRotateCommand() *cobra.Command {
@@ -87,12 +118,7 @@ func (a *app) encryptRotateCommand() *cobra.Command {
 					a.out.Println("Backups of the data from before open with the old one alone.")
 					return nil
 				}
-				n := 0
-				for _, c := range r.Classes {
-					n += c.Sealed
-				}
-				a.out.Println(a.out.Bold(fmt.Sprintf("%s new keys; %s sealed anew.", amount(len(r.Classes), "class has", "classes have"), amount(n, "value was", "values were"))))
-				a.out.Println("Old keys are removed in two minutes, when no value needs them: yett encrypt status")
+				a.printRotation(r)
 				return nil
 			})
 		}}

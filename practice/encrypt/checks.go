@@ -177,12 +177,12 @@ func checkFields(ctx context.Context, all []*Fields) practice.Finding {
 		for _, p := range fields.plan.places {
 			places++
 			saw, err := fields.try(ctx, p)
-			f.Evidence = append(f.Evidence, practice.Evidence{What: fmt.Sprintf("%s: %s (%s)", fields.api.Name, p.name, p.node.Where()), Saw: saw})
+			f.Evidence = append(f.Evidence, practice.Evidence{What: fmt.Sprintf("%s: %s (%s)", fields.api.Name, p.member(), p.node.Where()), Saw: saw})
 			switch {
 			case err != nil:
-				worse(practice.Ineffective, fmt.Sprintf("%s: a value of %s %v", fields.api.Name, p.name, err), "look at the log of the gateway")
+				worse(practice.Ineffective, fmt.Sprintf("%s: a value of %s %v", fields.api.Name, p.member(), err), "look at the log of the gateway")
 			case p.half != "":
-				worse(practice.Weak, fmt.Sprintf("%s: the member %s %s", fields.api.Name, p.name, p.half), halfHint)
+				worse(practice.Weak, fmt.Sprintf("%s: %s %s", fields.api.Name, p.member(), p.half), halfHint)
 			}
 		}
 		c := fields.counts

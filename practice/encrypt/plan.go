@@ -46,6 +46,17 @@ type placed struct {
 	half            string // what is missing: "is sealed in requests and opened in no answer"
 }
 
+// member tells of which member it is.
+func (p *placed) member() string {
+	switch p.name {
+	case "":
+		return "the body"
+	case anyName:
+		return "a member of any name"
+	}
+	return "the member " + p.name
+}
+
 const halfHint = "let both refer by $ref to one component that bears the word, under the same name"
 
 // anyName stands for members that are not declared by name.
@@ -270,11 +281,14 @@ func (r *reader) sealable(at view.Place, node *source.Node) bool {
 		return false // nothing can be here
 	}
 	if types.Has(schema.Array) && at.Holder == nil {
-		if at.Shape.Item(math.MaxInt) == nil {
+		itemised := at.Shape.Item(math.MaxInt) != nil
+		if !itemised && types&^schema.Null == schema.Array {
 			r.fail(node, "say items: {type: string}", "%s on an array of whatever", encryptWord)
 			return false
 		}
-		types = types&^schema.Array | schema.String
+		if itemised {
+			types = types&^schema.Array | schema.String
+		}
 	}
 	switch {
 	case !types.Has(schema.String):
@@ -419,7 +433,7 @@ func (r *reader) warn() {
 		default:
 			continue
 		}
-		r.plan.warnings = append(r.plan.warnings, api.Warning{Where: p.node.Where(), What: fmt.Sprintf("the member %s %s", p.name, p.half), Hint: halfHint})
+		r.plan.warnings = append(r.plan.warnings, api.Warning{Where: p.node.Where(), What: p.member() + " " + p.half, Hint: halfHint})
 	}
 	slices.SortFunc(r.plan.warnings, func(a, b api.Warning) int {
 		return cmp.Or(cmp.Compare(a.Where.Name, b.Where.Name), cmp.Compare(a.Where.Line, b.Where.Line), cmp.Compare(a.What, b.What))
