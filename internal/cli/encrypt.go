@@ -92,8 +92,8 @@ func (a *app) printRotation(r encrypt.Rotation) {
 		a.out.Println("Old keys are removed in two minutes, when no value needs them: yett encrypt status")
 	}
 	if len(stay) > 0 {
-		a.out.Printf("%s its key, wrapped anew: equal values must stay equal, so that they can be searched for (%s).\n",
-			amount(len(stay), "class keeps", "classes keep each"), strings.Join(stay, ", "))
+		a.out.Printf("%s, wrapped anew: equal values must stay equal, so that they can be searched for (%s).\n",
+			amount(len(stay), "class keeps its key", "classes keep their keys"), strings.Join(stay, ", "))
 	}
 }
 

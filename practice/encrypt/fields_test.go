@@ -123,7 +123,12 @@ type shop struct {
 
 func (r *rig) shop(v *Vault, name, text string) *shop {
 	r.t.Helper()
-	a := describe(r.t, name, text)
+	return r.behind(v, describe(r.t, name, text))
+}
+
+// behind puts an upstream behind the fields of an API.
+func (r *rig) behind(v *Vault, a *api.API) *shop {
+	r.t.Helper()
 	s := &shop{t: r.t, alerts: new(alert.Board)}
 	f, err := NewFields(r.t.Context(), a, FieldOptions{Vault: v, Alerts: s.alerts})
 	r.ok(err)

@@ -258,12 +258,8 @@ func (r *reader) place(at view.Place, name string) bool {
 
 // spot reads the words at a place, nil where there are none or they are wrong.
 func (r *reader) spot(at view.Place) *spot {
-	for _, word := range []string{encryptWord, bindWord} {
-		for _, n := range at.Words(word) {
-			if w := r.words[n]; w != nil {
-				w.read = true
-			}
-		}
+	for _, w := range r.at(at) {
+		w.read = true
 	}
 	s, err := spotOf(r.api, at)
 	if err != nil {
@@ -271,6 +267,19 @@ func (r *reader) spot(at view.Place) *spot {
 		return nil
 	}
 	return s
+}
+
+// at returns the words at a place.
+func (r *reader) at(at view.Place) map[*source.Node]*written {
+	all := make(map[*source.Node]*written)
+	for _, word := range []string{encryptWord, bindWord} {
+		for _, n := range at.Words(word) {
+			if w := r.words[n]; w != nil {
+				all[n] = w
+			}
+		}
+	}
+	return all
 }
 
 // sealable reports whether the values at a place are strings, or arrays of which the items are looked at by themselves.
@@ -417,13 +426,17 @@ func (r *reader) compared(p *api.Parameter, s spot, what string) {
 		Hint: halfHint})
 }
 
-// warn tells of words without effect, or with half of it.
+// warn tells of words without effect, or with half of it. Of words that no body reaches, package api tells.
 func (r *reader) warn() {
-	for n, w := range r.words {
-		if !w.read {
-			r.plan.warnings = append(r.plan.warnings, api.Warning{Where: n.Where(), What: w.word + " has no effect here", Hint: "no body that is looked into comes here"})
+	r.api.EachShape(func(shape, holder *schema.Shape, _, _ bool) {
+		for n, w := range r.at(view.Place{Shape: shape, Holder: holder}) {
+			if !w.read {
+				w.read = true
+				r.plan.warnings = append(r.plan.warnings, api.Warning{Where: n.Where(), What: w.word + " has no effect here",
+					Hint: "it stands in an answer that is neither JSON, records of JSON nor events"})
+			}
 		}
-	}
+	})
 	for _, p := range r.plan.places {
 		switch {
 		case p.request && !r.other(p, func(o *placed) bool { return o.answer }):

@@ -4,6 +4,8 @@
 package encrypt
 
 import (
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,27 +114,25 @@ func TestWordsWithHalfAnEffectAreTold(t *testing.T) {
 		holes []string
 		want  []string
 	}{
-		{"both ways by one component", []string{"PARAM " + query, "SENT " + mail, "ANSWERED " + mail}, []string{":18: x-yett-encrypt has no effect here"}},
+		{"both ways by one component", []string{"PARAM " + query, "SENT " + mail, "ANSWERED " + mail}, nil},
 		{"sealed and never opened", []string{"SENT " + card}, []string{
-			":18: the member card is sealed in requests and opened in no answer (let both refer by $ref to one component that bears the word, under the same name)",
-			":19: x-yett-encrypt has no effect here (no body that is looked into comes here)"}},
-		{"opened and never sealed", []string{"ANSWERED " + mail}, []string{":18: x-yett-encrypt has no effect here", ":19: the member mail is opened in answers and sealed in no request"}},
+			":18: the member card is sealed in requests and opened in no answer (let both refer by $ref to one component that bears the word, under the same name)"}},
+		{"opened and never sealed", []string{"ANSWERED " + mail}, []string{":19: the member mail is opened in answers and sealed in no request"}},
 		{"one component under two names", []string{"SENT " + mail, "ANSWERED {properties: {e_mail: {$ref: '#/components/schemas/Mail'}}}"}, []string{
-			":18: x-yett-encrypt has no effect here",
 			":19: the member e_mail is opened in answers and sealed in no request", ":19: the member mail is sealed in requests and opened in no answer"}},
 		{"two words for one member", []string{"SENT {properties: {a: {type: string, x-yett-encrypt: randomized}}}", "ANSWERED {properties: {a: {type: string, x-yett-encrypt: randomized}}}"}, []string{
-			":10: the member a is sealed in requests and opened in no answer", ":15: the member a is opened in answers and sealed in no request",
-			":18: x-yett-encrypt has no effect here", ":19: x-yett-encrypt has no effect here"}},
+			":10: the member a is sealed in requests and opened in no answer", ":15: the member a is opened in answers and sealed in no request"}},
 		{"bound one way alone", []string{"SENT {properties: {mail: {$ref: '#/components/schemas/Mail', x-yett-encrypt-bind: id}}}", "ANSWERED " + mail}, []string{
-			":18: x-yett-encrypt has no effect here",
 			":19: the member mail is opened in answers and sealed in no request", ":19: the member mail is sealed in requests and opened in no answer"}},
-		{"members of any name", []string{"SENT {additionalProperties: {$ref: '#/components/schemas/Mail'}}", "ANSWERED " + mail}, []string{":18: x-yett-encrypt has no effect here"}},
+		{"members of any name", []string{"SENT {additionalProperties: {$ref: '#/components/schemas/Mail'}}", "ANSWERED " + mail}, nil},
 		{"a search under another name", []string{"PARAM {name: m, in: query, schema: {$ref: '#/components/schemas/Mail'}}", "SENT " + mail, "ANSWERED " + mail}, []string{
-			":9: x-yett-encrypt on the query parameter m of operation put finds nothing: no body that is sealed has such a member", ":18: x-yett-encrypt has no effect here"}},
+			":9: x-yett-encrypt on the query parameter m of operation put finds nothing: no body that is sealed has such a member"}},
 		{"a search by a word of its own", []string{"PARAM {name: mail, in: query, schema: {type: string, x-yett-encrypt: deterministic}}", "SENT " + mail, "ANSWERED " + mail}, []string{
-			":9: x-yett-encrypt on the query parameter mail of operation put finds nothing", ":18: x-yett-encrypt has no effect here"}},
+			":9: x-yett-encrypt on the query parameter mail of operation put finds nothing"}},
+		{"a CSV", []string{"SENT " + card, "ANSWERED " + card + "}, text/csv: {schema: {type: array, items: {type: object, properties: {a: {type: string, x-yett-encrypt: randomized}}}}"}, []string{
+			":15: x-yett-encrypt has no effect here (it stands in an answer that is neither JSON, records of JSON nor events)"}},
 		{"a JSON Patch", []string{"TYPE application/json-patch+json", "SENT {type: array}", "ANSWERED " + card}, []string{
-			":10: operation put: what a JSON Patch writes to a sealed field is not sealed", ":18: the member card is opened in answers and sealed in no request", ":19: x-yett-encrypt has no effect here"}},
+			":10: operation put: what a JSON Patch writes to a sealed field is not sealed", ":18: the member card is opened in answers and sealed in no request"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p, err := read(fill(t, tt.holes...))
@@ -211,4 +211,30 @@ func TestAPlaceInAnotherFileIsNamedFromItsFolder(t *testing.T) {
 	if len(got) != 4 || got[0] != own || got[1] != other || got[2] != own || got[3] != other {
 		t.Errorf("got %v", got)
 	}
+}
+
+// What yett.yaml says of a field is as if the description said it: values sealed under the one open under the other.
+func TestATwinInTheConfigurationIsTheSamePlace(t *testing.T) {
+	r := newRig(t)
+	v := r.open(key(t, 1))
+	kept := r.shop(v, "bank", bank).put("/customers/7", customer)
+	path := filepath.Join(t.TempDir(), "bank.yaml")
+	for _, word := range []string{", x-yett-encrypt-bind: id", ", x-yett-encrypt: randomized", ", x-yett-encrypt: deterministic"} {
+		if !strings.Contains(bank, word) {
+			t.Fatalf("%s is not there", word)
+		}
+	}
+	plain := strings.NewReplacer(", x-yett-encrypt-bind: id", "", ", x-yett-encrypt: randomized", "", ", x-yett-encrypt: deterministic", "").Replace(bank)
+	r.ok(os.WriteFile(path, []byte(plain), 0o600))
+	a, _, err := api.Load(path, api.Options{Name: "bank", Fields: []api.FieldTwin{
+		{Name: "Customer.card", Words: []api.FieldWord{{Word: encryptWord, Value: "randomized"}}},
+		{Name: "Customer.pin", Words: []api.FieldWord{{Word: encryptWord, Value: "randomized"}, {Word: bindWord, Value: "id"}}},
+	}})
+	r.ok(err)
+	s := r.behind(v, a)
+	code, out := s.get("/customers/7", fmt.Sprintf(`{"card":%q,"pin":%q}`, kept["card"], kept["pin"]))
+	if code != http.StatusOK {
+		t.Fatalf("%d %s (%s)", code, out, s.cause)
+	}
+	same(t, out, `{"card":"4111 1111 1111 1111","pin":"0000"}`)
 }
