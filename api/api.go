@@ -131,12 +131,12 @@ func (k Kind) String() string {
 type Scheme struct {
 	Name    string
 	Kind    Kind
-	In      string // APIKey only: header, query or cookie
-	Param   string // APIKey only: name of that header, parameter or cookie
-	HTTP    string // Basic, Bearer and OtherHTTP: the authentication scheme, lower case
-	Assumed bool   // not in the description: yett's own key (see API.AssumedKey)
-	Scopes  []string
-	Issuer  string // OpenIDConnect: openIdConnectUrl
+	In      string   // APIKey only: header, query or cookie
+	Param   string   // APIKey only: name of that header, parameter or cookie
+	HTTP    string   // Basic, Bearer and OtherHTTP: the authentication scheme, lower case
+	Assumed bool     // not in the description: yett's own key (see API.AssumedKey)
+	Scopes  []string // that it declares: of OAuth2, or x-yett-scopes
+	Issuer  string   // OpenIDConnect: openIdConnectUrl
 	Where   *source.Node
 }
 

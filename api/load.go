@@ -93,6 +93,7 @@ func Load(path string, o Options) (*API, []Warning, error) {
 		twins: o.Twins, fields: o.Fields,
 		files: map[*source.File]bool{},
 		read:  map[*source.Node]bool{},
+		used:  map[*source.Node]bool{},
 		made:  map[*source.Node]*schema.Schema{},
 	}
 	l.shapes = shapes{resolve: l.resolve, made: map[*source.Node]*shape{}}
@@ -146,6 +147,7 @@ type loader struct {
 	ids      map[string]*source.Node
 	files    map[*source.File]bool // that something was read from
 	read     map[*source.Node]bool // keys of x-yett words that were read
+	used     map[*source.Node]bool // what something refers to, or that stands where it counts
 
 	errs  []*source.Error
 	warns []Warning
@@ -208,7 +210,7 @@ func (l *loader) sortedWarnings() []Warning {
 func (l *loader) resolve(from *source.Node, ref string) (*source.Node, error) {
 	n, err := l.set.Resolve(from, ref)
 	if err == nil {
-		l.files[n.File] = true
+		l.files[n.File], l.used[n] = true, true
 	}
 	return n, err
 }
@@ -220,7 +222,7 @@ func (l *loader) follow(n *source.Node, what string) (*source.Node, bool) {
 		l.failed(n, what, err)
 		return nil, false
 	}
-	l.files[to.File] = true
+	l.files[to.File], l.used[to] = true, true
 	if to.Kind != source.Mapping {
 		l.fail(to, "", "%sis a %s, want a mapping", what, to.Kind)
 		return nil, false

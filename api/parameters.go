@@ -75,6 +75,7 @@ func (l *loader) parameter(n *source.Node, what string) *Parameter {
 			return nil
 		}
 	}
+	l.word(n, equalsClaim)
 	p.Required = l.flag(n, "required", false)
 	if p.In == "path" && !p.Required {
 		l.warn(n, "add required: true", "%sa path parameter is always required", what)

@@ -54,7 +54,7 @@ func asksSomewhere(paths *source.Node) bool {
 }
 
 func (l *loader) scheme(name string, n *source.Node) *Scheme {
-	s := &Scheme{Name: name, Where: n}
+	s := &Scheme{Name: name, Where: n, Scopes: l.texts(l.word(n, "x-yett-scopes"), "x-yett-scopes")}
 	bad := func(at *source.Node, hint, format string, args ...any) *Scheme {
 		if at == nil {
 			at = n

@@ -17,18 +17,8 @@ func (a *API) Shapes() int { return a.shapes }
 // directly holds values of it; holder is nil for members and for bodies as a whole. inRequest and inAnswer say in which
 // direction it is reached. The order is that of the shapes' IDs, the same each time.
 func (a *API) EachShape(f func(shape, holder *schema.Shape, inRequest, inAnswer bool)) {
-	var requests, answers []*Media
-	for _, op := range a.Operations {
-		if op.Body != nil {
-			requests = append(requests, op.Body.Media...)
-		}
-		for _, r := range op.Responses {
-			answers = append(answers, r.Media...)
-		}
-	}
 	w := walker{from: make(map[reached]direction, a.shapes)}
-	w.walk(requests, inRequest)
-	w.walk(answers, inAnswer)
+	w.bodies(a)
 	slices.SortFunc(w.all, func(a, b reached) int {
 		return cmp.Or(cmp.Compare(a.shape.ID(), b.shape.ID()), cmp.Compare(a.holder.ID(), b.holder.ID()))
 	})
@@ -45,6 +35,7 @@ type direction uint8
 const (
 	inRequest direction = 1 << iota
 	inAnswer
+	elsewhere // parameters and header fields of answers
 )
 
 // A walker meets every shape once in each direction.
@@ -54,9 +45,33 @@ type walker struct {
 	queue []*schema.Shape
 }
 
-func (w *walker) walk(media []*Media, d direction) {
+func (w *walker) bodies(a *API) {
+	var requests, answers []*schema.Shape
+	for _, op := range a.Operations {
+		if op.Body != nil {
+			requests = appendShapes(requests, op.Body.Media)
+		}
+		for _, r := range op.Responses {
+			answers = appendShapes(answers, r.Media)
+		}
+	}
+	w.walk(requests, inRequest)
+	w.walk(answers, inAnswer)
+}
+
+func appendShapes(to []*schema.Shape, media []*Media) []*schema.Shape {
+	for _, m := range media {
+		to = append(to, m.Schema.Shape())
+	}
+	return to
+}
+
+func (w *walker) walk(roots []*schema.Shape, d direction) {
 	seen := map[*schema.Shape]bool{}
 	visit := func(r reached) {
+		if r.shape == nil {
+			return
+		}
 		if had := w.from[r]; had&d == 0 {
 			if had == 0 {
 				w.all = append(w.all, r)
@@ -68,10 +83,8 @@ func (w *walker) walk(media []*Media, d direction) {
 			w.queue = append(w.queue, r.shape)
 		}
 	}
-	for _, m := range media {
-		if p := m.shapeOf(); p != nil {
-			visit(reached{shape: p})
-		}
+	for _, p := range roots {
+		visit(reached{shape: p})
 	}
 	for len(w.queue) > 0 {
 		p := w.queue[len(w.queue)-1]
@@ -84,11 +97,4 @@ func (w *walker) walk(media []*Media, d direction) {
 			}
 		})
 	}
-}
-
-func (m *Media) shapeOf() *schema.Shape {
-	if m.Schema == nil {
-		return nil
-	}
-	return m.Schema.Shape()
 }

@@ -13,12 +13,12 @@ import (
 // knownWords are yett's own words in a description. Those of operations are read here; the others belong to the
 // practices that read them from the nodes of schemas.
 var knownWords = []string{
-	"x-yett-public", "x-yett-scopes", "x-yett-websocket", // of operations
-	"x-yett-visible", "x-yett-mask", "x-yett-contains", "x-yett-encrypt", "x-yett-encrypt-bind", "x-yett-equals-claim",
+	"x-yett-public", "x-yett-scopes", "x-yett-websocket", // of operations; scopes also of schemes
+	"x-yett-visible", "x-yett-mask", "x-yett-contains", "x-yett-encrypt", "x-yett-encrypt-bind", equalsClaim, // of fields
 	"x-yett-webhook", "x-yett-deprecated", "x-yett-sunset",
 }
 
-var operationWords = knownWords[:3]
+var operationWords, fieldWords = knownWords[:3], knownWords[3:9]
 
 // word is the value of one of yett's words, which counts as read.
 func (l *loader) word(n *source.Node, word string) *source.Node {
@@ -31,25 +31,37 @@ func (l *loader) word(n *source.Node, word string) *source.Node {
 // words looks through every file for words of yett's that are unknown, or that stand where nothing reads them. A
 // misspelt x-yett-public must not pass as an extension that nobody knows.
 func (l *loader) words() {
+	var all []written
 	for f := range l.files {
-		l.wordsBelow(f.Root)
+		all = appendWords(all, f.Root)
+	}
+	complete := len(l.errs) == 0 // else there may be schemas that were not reached
+	if complete && slices.ContainsFunc(all, func(w written) bool { return slices.Contains(fieldWords, w.key.Text) }) {
+		l.readFieldWords()
+	}
+	for _, w := range all {
+		l.checkWord(w.in, w.key, complete)
 	}
 }
 
-func (l *loader) wordsBelow(n *source.Node) {
+// written is a word in a mapping.
+type written struct{ in, key *source.Node }
+
+func appendWords(all []written, n *source.Node) []written {
 	for i, item := range n.Items {
 		if n.Kind == source.Mapping {
 			if k := n.Keys[i]; strings.HasPrefix(strings.ToLower(k.Text), "x-yett") {
-				l.checkWord(k)
+				all = append(all, written{n, k})
 			}
 		}
 		if item.Kind >= source.Sequence {
-			l.wordsBelow(item)
+			all = appendWords(all, item)
 		}
 	}
+	return all
 }
 
-func (l *loader) checkWord(k *source.Node) {
+func (l *loader) checkWord(n, k *source.Node, complete bool) {
 	switch {
 	case !slices.Contains(knownWords, k.Text):
 		hint := "known are " + strings.Join(knownWords, ", ")
@@ -57,9 +69,34 @@ func (l *loader) checkWord(k *source.Node) {
 			hint = "did you mean " + near + "?"
 		}
 		l.fail(k, hint, "unknown word %s", k.Text)
-	case slices.Contains(operationWords, k.Text) && !l.read[k]:
+	case l.read[k]:
+	case k.Text == "x-yett-scopes":
+		l.fail(k, "put it into an operation, or into a scheme whose keys have these scopes", "%s has no effect here", k.Text)
+	case slices.Contains(operationWords, k.Text):
 		l.fail(k, "put it into an operation", "%s has no effect here", k.Text)
+	case !slices.Contains(fieldWords, k.Text) || !complete:
+	case l.unused(n):
+		l.warn(k, "", "%s has no effect: nothing refers to what it stands in", k.Text)
+	case k.Text == equalsClaim:
+		l.fail(k, "put it on a parameter, or into the schema of a parameter or property", "%s has no effect here", k.Text)
+	default:
+		l.fail(k, "put it into the schema of a property, of items, or of a body", "%s has no effect here", k.Text)
 	}
+}
+
+// unused reports whether n lies in a definition that nothing refers to: a component, one under $defs, or something in a
+// file of definitions.
+func (l *loader) unused(n *source.Node) bool {
+	for ; !l.used[n]; n = n.Parent() {
+		up := n.Parent()
+		switch {
+		case up == nil:
+			return n.File != l.api.File
+		case up.Get("$defs") == n, up.Parent() == nil && n.File == l.api.File && up.Get("components") == n:
+			return true
+		}
+	}
+	return false
 }
 
 // nearest is the known word that a misspelt one is closest to, "" if none is close.

@@ -16,7 +16,7 @@ import (
 // mean, and whether the description has such a field, is not judged here.
 type Field struct {
 	Name        string      `yaml:"-"`       // Customer.card
-	Visible     []Condition `yaml:"visible"` // nil if not given, as all others are empty
+	Visible     []Condition `yaml:"visible"` // any of them; an empty list that is given: nobody
 	Mask        string      `yaml:"mask"`
 	Contains    []string    `yaml:"contains"`
 	Encrypt     string      `yaml:"encrypt"`
@@ -127,7 +127,7 @@ func (r *reader) checkField(f *Field) {
 		if r.skip[key] || r.failed[path] || !slices.Contains(fieldKeys, key.Value) {
 			continue
 		}
-		if value.Kind == yaml.SequenceNode && len(value.Content) == 0 {
+		if value.Kind == yaml.SequenceNode && len(value.Content) == 0 && key.Value != "visible" { // visible to nobody
 			r.fail(path, key, value, "an empty list says nothing (remove the key)")
 		}
 		if value.Kind == yaml.ScalarNode && strings.TrimSpace(r.doc.text(value)) == "" {

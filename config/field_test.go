@@ -34,8 +34,9 @@ func TestWordsOfAFieldAreThoseOfADescription(t *testing.T) {
 		"yett.yaml:6 Customer.card: yett.yaml:6 x-yett-encrypt deterministic",
 		"yett.yaml:6 Customer.card: yett.yaml:6 x-yett-encrypt-bind id",
 		"yett.yaml:7 Order.items.cost: yett.yaml:8 x-yett-visible [orders:audit]",
-		"yett.yaml:10 createOrder.customer_id: yett.yaml:10 x-yett-equals-claim customer",
-		"yett.yaml:11 GET /orders/{id}.id: yett.yaml:11 x-yett-equals-claim sub",
+		"yett.yaml:10 Order.margin: yett.yaml:10 x-yett-visible []",
+		"yett.yaml:11 createOrder.customer_id: yett.yaml:11 x-yett-equals-claim customer",
+		"yett.yaml:12 GET /orders/{id}.id: yett.yaml:12 x-yett-equals-claim sub",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

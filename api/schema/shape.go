@@ -21,6 +21,7 @@ type Shape struct {
 
 	id        int                       // among the shapes of one description
 	words     map[string][]*source.Node // x-yett words of the schemas that apply
+	worded    []*source.Node            // these schemas, where they have any
 	required  map[string]bool           // members that must be there
 	members   map[string]*Shape
 	names     []string // of members, in the order of the description
@@ -31,9 +32,9 @@ type Shape struct {
 	items     *Shape // after prefix
 }
 
-// Shape returns what s declares. It is nil for schemas that Compile has not returned itself.
+// Shape returns what s declares. It is nil for a nil Schema, and for schemas that Compile has not returned itself.
 func (s *Schema) Shape() *Shape {
-	if s.root == nil {
+	if s == nil || s.root == nil {
 		return nil
 	}
 	return s.root.shape
@@ -65,6 +66,14 @@ func (p *Shape) Words(word string) []*source.Node {
 
 // Worded reports whether any word of yett's stands in a schema that applies.
 func (p *Shape) Worded() bool { return p != nil && len(p.words) > 0 }
+
+// Speakers returns the schemas that apply and have a word of yett's.
+func (p *Shape) Speakers() []*source.Node {
+	if p == nil {
+		return nil
+	}
+	return p.worded
+}
 
 // Requires reports whether the member name must be there.
 func (p *Shape) Requires(name string) bool { return p != nil && p.required[name] }

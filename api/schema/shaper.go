@@ -133,7 +133,13 @@ func (b *shaper) fill(p *Shape, entries []entry) {
 // stands there: whoever writes x-yett-visible means it.
 func (p *Shape) readWords(n *source.Node) {
 	for i, k := range n.Keys {
-		if !strings.HasPrefix(k.Text, "x-yett-") || slices.Contains(p.words[k.Text], n.Items[i]) {
+		if !strings.HasPrefix(k.Text, "x-yett-") {
+			continue
+		}
+		if !slices.Contains(p.worded, n) {
+			p.worded = append(p.worded, n)
+		}
+		if slices.Contains(p.words[k.Text], n.Items[i]) {
 			continue
 		}
 		if p.words == nil {

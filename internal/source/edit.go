@@ -24,9 +24,10 @@ func (n *Node) Own(i int) *Node {
 	return &own
 }
 
-// Add gives the mapping n a key that it does not have, as if it were written at w: with a string, a bool, a []any or a
-// map[string]any of these as its value. Trees do not change once they are read; Add is for who completes one before
-// anybody else reads it, and is not safe for concurrent use.
+// Add gives the mapping n a key that it does not have, with a string, a bool, a []any or a map[string]any of these as its
+// value. It is then as if the file of n had it, where n begins; only Where says w, the place at which the operator wrote
+// it. Trees do not change once they are read; Add is for who completes one before anybody else reads it, and is not safe for
+// concurrent use.
 func (n *Node) Add(key string, value any, w Where) *Error {
 	if n.Kind != Mapping {
 		return &Error{Where: w, What: fmt.Sprintf("%s cannot be added to a %s", quote(key), n.Kind)}
@@ -34,24 +35,34 @@ func (n *Node) Add(key string, value any, w Where) *Error {
 	if there := n.Key(key); there != nil {
 		return (&Error{Where: w, What: fmt.Sprintf("%s stands there already", quote(key))}).WithHint("at %s", there.Where())
 	}
-	b := builder{file: &File{Name: w.Name, Path: w.Name}}
-	v, err := b.made(value, w)
+	a := adder{to: n, where: &w}
+	v, err := a.value(value)
 	if err != nil {
 		return err
 	}
-	k := b.node(w.Line, 0, String)
+	k := a.node(String)
 	k.Text = key
 	if n.index != nil {
 		n.index[key] = len(n.Keys)
 	}
 	n.Keys = append(n.Keys, k)
-	b.add(n, v)
+	a.add(n, v)
 	return nil
 }
 
-// made makes nodes of what Add takes.
-func (b *builder) made(value any, w Where) (*Node, *Error) {
-	n := b.node(w.Line, 0, Null)
+// An adder makes the nodes of what is added to one mapping.
+type adder struct {
+	builder
+	to    *Node
+	where *Where
+}
+
+func (a *adder) node(kind Kind) *Node {
+	return &Node{File: a.to.File, Line: a.to.Line, Column: a.to.Column, Kind: kind, added: a.where}
+}
+
+func (a *adder) value(value any) (*Node, *Error) {
+	n := a.node(Null)
 	switch v := value.(type) {
 	case string:
 		n.Kind, n.Text = String, v
@@ -60,26 +71,26 @@ func (b *builder) made(value any, w Where) (*Node, *Error) {
 	case []any:
 		n.Kind = Sequence
 		for _, item := range v {
-			c, err := b.made(item, w)
+			c, err := a.value(item)
 			if err != nil {
 				return nil, err
 			}
-			b.add(n, c)
+			a.add(n, c)
 		}
 	case map[string]any:
 		n.Kind = Mapping
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			c, err := b.made(v[key], w)
+			c, err := a.value(v[key])
 			if err != nil {
 				return nil, err
 			}
-			k := b.node(w.Line, 0, String)
+			k := a.node(String)
 			k.Text = key
 			n.Keys = append(n.Keys, k)
-			b.add(n, c)
+			a.add(n, c)
 		}
 	default:
-		return nil, &Error{Where: w, What: fmt.Sprintf("a %T cannot stand in a file", value)}
+		return nil, &Error{Where: *a.where, What: fmt.Sprintf("a %T cannot stand in a file", value)}
 	}
 	return n, nil
 }

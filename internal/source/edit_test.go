@@ -37,8 +37,8 @@ func TestWhatIsAddedIsThereAsIfItWereWritten(t *testing.T) {
 			if a.Key("x-yett-visible").Where() != at || n.Parent() != a {
 				t.Error("the key stands elsewhere")
 			}
-			if lines := n.File.Excerpt(12, 2); len(lines) > 0 {
-				t.Errorf("an excerpt of a file that was not read: %v", lines)
+			if n.File != a.File || n.Line != a.Line {
+				t.Errorf("is of %s, line %d, not of the file it was added to", n.File.Name, n.Line)
 			}
 		})
 	}

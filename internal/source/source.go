@@ -65,6 +65,7 @@ type Node struct {
 	parent *Node
 	place  int            // in parent.Items
 	shared bool           // an alias or a merge key stands for it
+	added  *Where         // where it was written, if it was added: see Add
 	index  map[string]int // of large mappings
 }
 
@@ -187,6 +188,9 @@ func (n *Node) Parent() *Node {
 func (n *Node) Where() Where {
 	if n == nil || n.File == nil {
 		return Where{}
+	}
+	if n.added != nil {
+		return *n.added
 	}
 	return Where{n.File.Name, n.Line}
 }
