@@ -22,8 +22,10 @@ type File struct {
 	Engine bool     // the bytes are refused before any practice: they never reach the upstream
 	Repeat int      // sent so often on one connection; the last answer counts
 	Clear  bool     // sent without TLS
-	Tells  string   // what the upstream's answer gives away: the request reaches it, and only without the practice does a client read this
+	Tells  []string // what the upstream's answer gives away: the request reaches it, and only without the practice does a client read each of these
+	Keeps  []string // what a client reads with the practice too
 	Record bool     // the request may pass, but with the practice there is a record of it
+	Other  bool     // the gateway is told of the shop what described.openapi.yaml says, not its own description
 	Cert   string   // the client's certificate in the handshake: own, strange, or "" for none
 	text   []byte   // as sent, with placeholders
 }
@@ -39,8 +41,10 @@ var directive = regexp.MustCompile(`^([a-z]+): *(.+)$`)
 //	# also: authn, the reason     another practice that stops it too; "engine" for what no practice ever sees
 //	# repeat: 21                  send it so often on one connection; the last answer counts
 //	# in: clear                   without TLS
-//	# tells: TEXT                 it reaches the upstream, whose answer holds TEXT unless the practice is on
+//	# tells: TEXT                 it reaches the upstream, whose answer holds TEXT unless the practice is on; may stand again
+//	# keeps: TEXT                 what is left of the answer holds TEXT; may stand again, and in ordinary traffic
 //	# recorded: yes               it may pass, and the practice's work is the record of it
+//	# described: otherwise        the gateway has the suite's own description of the shop
 //	# certificate: own            the client shows the certificate that tokens are bound to; strange is another one
 //
 // Any other single word before a colon is refused, so that a misspelt directive is not taken for a comment.
@@ -102,9 +106,16 @@ func (f *File) comment(line string) error {
 		}
 		f.Clear = true
 	case "tells":
-		f.Tells = value
+		f.Tells = append(f.Tells, value)
+	case "keeps":
+		f.Keeps = append(f.Keeps, value)
 	case "recorded":
 		f.Record = value == "yes"
+	case "described":
+		if value != "otherwise" {
+			return fmt.Errorf("described: %q is not otherwise", value)
+		}
+		f.Other = true
 	case "certificate":
 		if value != "own" && value != "strange" {
 			return fmt.Errorf("certificate: %q is neither own nor strange", value)

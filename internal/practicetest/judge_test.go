@@ -11,7 +11,8 @@ import (
 
 func TestAnAttackCountsOnlyWhenThePracticeStoppedIt(t *testing.T) {
 	refusal := File{Status: "401", Code: "unauthenticated"}
-	leak := File{Status: "2xx", Tells: "goroutine"}
+	leak := File{Status: "2xx", Tells: []string{"goroutine"}}
+	leaks := File{Status: "2xx", Tells: []string{"goroutine", "hash"}, Keeps: []string{"name"}}
 	unseen := File{Status: "2xx", Record: true}
 	for _, tt := range []struct {
 		name string
@@ -28,6 +29,10 @@ func TestAnAttackCountsOnlyWhenThePracticeStoppedIt(t *testing.T) {
 		{"a leak that was masked", leak, answer{status: 200, reached: 1, body: []byte("*********")}, ""},
 		{"a leak in the body", leak, answer{status: 200, reached: 1, body: []byte("goroutine 1")}, "reads"},
 		{"a leak in the head", leak, answer{status: 200, reached: 1, header: http.Header{"X-Debug": {"goroutine 1"}}}, "reads"},
+		{"a leak of which the shop was not asked", leak, answer{status: 200}, "did not reach the shop"},
+		{"nothing but the leak is gone", leaks, answer{status: 200, reached: 1, body: []byte("name")}, ""},
+		{"one of two leaks", leaks, answer{status: 200, reached: 1, body: []byte("name hash")}, `reads "hash"`},
+		{"more than the leak is gone", leaks, answer{status: 200, reached: 1}, `no client reads "name"`},
 		{"recorded", unseen, answer{status: 200, reached: 1, logged: true}, ""},
 		{"not recorded", unseen, answer{status: 200, reached: 1}, "no record"},
 	} {
@@ -37,7 +42,7 @@ func TestAnAttackCountsOnlyWhenThePracticeStoppedIt(t *testing.T) {
 
 func TestAnAttackThatIsStoppedAnywayProvesNothing(t *testing.T) {
 	refusal := File{Status: "401"}
-	leak := File{Status: "2xx", Tells: "goroutine"}
+	leak := File{Status: "2xx", Tells: []string{"goroutine"}}
 	unseen := File{Status: "2xx", Record: true}
 	for _, tt := range []struct {
 		name string
@@ -49,6 +54,7 @@ func TestAnAttackThatIsStoppedAnywayProvesNothing(t *testing.T) {
 		{"another layer stopped it", refusal, answer{status: 403, code: "insufficient_scope"}, "insufficient_scope"},
 		{"it leaks", leak, answer{reached: 1, body: []byte("goroutine 1")}, ""},
 		{"nothing leaks anyway", leak, answer{reached: 1}, "no client reads"},
+		{"one of two leaks", File{Tells: []string{"goroutine", "hash"}}, answer{reached: 1, body: []byte("goroutine 1")}, `"hash"`},
 		{"nobody notices", unseen, answer{reached: 1}, ""},
 		{"somebody else notices", unseen, answer{reached: 1, logged: true}, "a record"},
 	} {
@@ -57,13 +63,14 @@ func TestAnAttackThatIsStoppedAnywayProvesNothing(t *testing.T) {
 }
 
 func TestOrdinaryTrafficMustReachTheShopOnce(t *testing.T) {
-	f := File{Status: "2xx"}
+	f := File{Status: "2xx", Keeps: []string{"order"}}
 	for _, tt := range []struct {
 		name string
 		a    answer
 		why  string
 	}{
-		{"answered well", answer{status: 201, reached: 1}, ""},
+		{"answered well", answer{status: 201, reached: 1, body: []byte("an order")}, ""},
+		{"answered with too little", answer{status: 201, reached: 1}, `no client reads "order"`},
 		{"refused", answer{status: 429, code: "rate_limited"}, "rate_limited"},
 		{"answered by somebody else", answer{status: 204}, "0 times"},
 		{"sent twice", answer{status: 200, reached: 2}, "2 times"},
@@ -90,6 +97,7 @@ func TestAFileBecomesTheBytesOfARequest(t *testing.T) {
 		{"a word for a status", "# expect: refused\nGET / HTTP/1.1\n", "", "neither a status"},
 		{"another layer without a reason", "# expect: 401\n# also: authn\nGET / HTTP/1.1\n", "", "needs a reason"},
 		{"repeated without end", "# expect: 429\n# repeat: 100000\nGET / HTTP/1.1\n", "", "repeat"},
+		{"another word for a description", "# expect: 2xx\n# described: well\nGET / HTTP/1.1\n", "", "not otherwise"},
 		{"no request", "# expect: 401\n", "", "no request"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -113,7 +121,7 @@ func TestAFileBecomesTheBytesOfARequest(t *testing.T) {
 
 // A practice that does nothing must not pass: here it is one that is off.
 func TestTheHarnessSeesAnAttackThatGetsThrough(t *testing.T) {
-	st, err := OpenStand(t, OpenShop(t), nil, "authn")
+	st, err := OpenStand(t, OpenShop(t), nil, nil, "authn")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,8 @@
 // Each attack is fired twice. With the practice, it must be refused as its file says, under an id that leads to its
 // record, and must not reach the shop. Without the practice, it must reach the shop: an attack that is stopped anyway
 // proves nothing. Ordinary traffic must pass. What is fired stands in testdata/attacks and testdata/ordinary of each
-// practice; ParseFile says how a file looks, and testdata/yett.yaml may hold settings for it.
+// practice; ParseFile says how a file looks. testdata/yett.yaml may hold settings for it, and described.openapi.yaml another
+// description of the shop, for files that ask for it.
 //
 // It proves what its files try, and no more.
 package practicetest
@@ -15,6 +16,7 @@ package practicetest
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -56,6 +58,8 @@ type Suite struct {
 	Attacks  []*File
 	Ordinary []*File
 	Settings map[string]any
+	// Described is what the gateway is told of the shop for files that say so.
+	Described []byte
 }
 
 // Load reads the suite of a practice from its testdata folder.
@@ -68,14 +72,23 @@ func Load(practice, dir string) (*Suite, error) {
 	if s.Ordinary, err = loadFiles(filepath.Join(dir, "ordinary")); err != nil {
 		return nil, err
 	}
-	data, err := os.ReadFile(filepath.Join(dir, "yett.yaml")) // #nosec G304 -- the test names its own folder
-	if errors.Is(err, os.ErrNotExist) {
-		return s, nil
-	}
-	if err != nil {
+	if s.Described, err = optional(filepath.Join(dir, "described.openapi.yaml")); err != nil {
 		return nil, err
 	}
+	data, err := optional(filepath.Join(dir, "yett.yaml"))
+	if err != nil || data == nil {
+		return s, err
+	}
 	return s, yaml.Load(data, &s.Settings)
+}
+
+// optional reads a file, nil where there is none.
+func optional(name string) ([]byte, error) {
+	data, err := os.ReadFile(name) // #nosec G304 -- the test names its own folder
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return data, err
 }
 
 func loadFiles(dir string) ([]*File, error) {
@@ -103,7 +116,7 @@ func loadFiles(dir string) ([]*File, error) {
 
 // Run fires all of it, each file in a test of its own.
 func (s *Suite) Run(t *testing.T, up *Shop) {
-	with := &stands{t: t, up: up, settings: s.Settings}
+	with := &stands{t: t, up: up, settings: s.Settings, described: s.Described}
 	defer with.close(t)
 	t.Run("ordinary", func(t *testing.T) {
 		for _, f := range s.Ordinary {
@@ -147,10 +160,11 @@ func (s *Suite) attack(t *testing.T, f *File, with *stands) {
 
 // stands keeps the stands of one suite: one with everything on, others without some practices.
 type stands struct {
-	t        *testing.T // of the whole suite, which outlives the test that first needs a stand
-	up       *Shop
-	settings map[string]any
-	open     map[string]*Stand
+	t         *testing.T // of the whole suite, which outlives the test that first needs a stand
+	up        *Shop
+	settings  map[string]any
+	described []byte
+	open      map[string]*Stand
 }
 
 // fire sends f to the stand without the practices in off. Whoever repeats gets a stand to himself, and leaves no
@@ -163,10 +177,17 @@ func (s *stands) fire(t *testing.T, f *File, off ...string) *answer {
 	if f.Repeat > 1 {
 		key += " " + f.Name
 	}
+	var described []byte
+	if f.Other {
+		if described = s.described; described == nil {
+			t.Fatalf("%s: the suite has no description of its own", f.Name)
+		}
+		key += " described otherwise"
+	}
 	st := s.open[key]
 	if st == nil {
 		var err error
-		if st, err = OpenStand(s.t, s.up, s.settings, off...); err != nil {
+		if st, err = OpenStand(s.t, s.up, s.settings, described, off...); err != nil {
 			t.Fatal(err)
 		}
 		if s.open == nil {
@@ -268,7 +289,13 @@ func read(in *bufio.Reader, method string) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	plain := io.Reader(res.Body)
+	if res.Header.Get("Content-Encoding") == "gzip" { // what a client reads is what comes out
+		if plain, err = gzip.NewReader(res.Body); err != nil {
+			return nil, err
+		}
+	}
+	body, err := io.ReadAll(io.LimitReader(plain, maxAnswer))
 	if err := errors.Join(err, res.Body.Close()); err != nil {
 		return nil, err
 	}
@@ -300,7 +327,7 @@ func passed(f *File, a *answer) string {
 	case a.reached != 1:
 		return fmt.Sprintf("the shop was reached %d times", a.reached)
 	}
-	return ""
+	return a.lacks(f.Keeps)
 }
 
 // stopped says why the practice did not stop f; "" if it did.
@@ -314,12 +341,17 @@ func stopped(f *File, a *answer) string {
 		return fmt.Sprintf("the id leads to the record %q, want %q", a.record, f.Code)
 	case f.Record && !a.logged:
 		return "there is no record of it"
-	case f.Tells != "" && a.holds(f.Tells):
-		return fmt.Sprintf("the client reads %q", f.Tells)
-	case f.Tells == "" && !f.Record && a.reached != 0:
+	case len(f.Tells) == 0 && !f.Record && a.reached != 0:
 		return "it reached the shop"
+	case len(f.Tells) > 0 && a.reached == 0:
+		return "it did not reach the shop, whose answer it is about"
 	}
-	return ""
+	for _, text := range f.Tells {
+		if a.holds(text) {
+			return fmt.Sprintf("the client reads %q", text)
+		}
+	}
+	return a.lacks(f.Keeps)
 }
 
 // succeeded says why f did no harm without the practice; "" if it did.
@@ -329,8 +361,16 @@ func succeeded(f *File, a *answer) string {
 		return "there is a record of it"
 	case !f.Record && a.reached != 1:
 		return fmt.Sprintf("it got %d %s and did not reach the shop", a.status, a.code)
-	case f.Tells != "" && !a.holds(f.Tells):
-		return fmt.Sprintf("no client reads %q", f.Tells)
+	}
+	return a.lacks(f.Tells)
+}
+
+// lacks says what of texts no client reads; "" where all of it is there.
+func (a *answer) lacks(texts []string) string {
+	for _, text := range texts {
+		if !a.holds(text) {
+			return fmt.Sprintf("no client reads %q", text)
+		}
 	}
 	return ""
 }

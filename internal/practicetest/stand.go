@@ -89,15 +89,19 @@ func (s *Stand) scopes() []string {
 }
 
 // OpenStand starts a gateway on ports of its own. settings is the part of yett.yaml that a practice wants for its
-// tests: blocks of practices at the gateway's level, and operations with theirs. The practices in off are off.
-func OpenStand(t testing.TB, up *Shop, settings map[string]any, off ...string) (_ *Stand, err error) {
+// tests: blocks of practices at the gateway's level, and operations with theirs. described is the description of the shop,
+// nil for its own. The practices in off are off.
+func OpenStand(t testing.TB, up *Shop, settings map[string]any, described []byte, off ...string) (_ *Stand, err error) {
 	t.Helper()
 	dir := t.TempDir()
 	text, err := configuration(up.url, settings, off)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "shop.openapi.yaml"), shop.Description(), 0o600); err != nil {
+	if described == nil {
+		described = shop.Description()
+	}
+	if err := os.WriteFile(filepath.Join(dir, "shop.openapi.yaml"), described, 0o600); err != nil {
 		return nil, err
 	}
 	forge, err := newForge()
