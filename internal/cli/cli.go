@@ -101,7 +101,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(cmd.CommandPath()+" --help", "%s", err)
 	})
-	root.AddCommand(a.runCommand(), a.initCommand(), a.checkCommand(), a.keyCommand(), a.encryptCommand(), a.tokenCommand(), a.userCommand(), a.explainCommand(), a.reloadCommand(), a.inventoryCommand(), a.logCommand(),
+	root.AddCommand(a.runCommand(), a.initCommand(), a.checkCommand(), a.keyCommand(), a.encryptCommand(), a.tokenCommand(), a.userCommand(), a.explainCommand(), a.reloadCommand(), a.inventoryCommand(), a.exposeCommand(), a.logCommand(),
 		a.statusCommand(), a.demoCommand(), a.versionCommand(), a.exitHelp())
 	strict(root)
 	return root

@@ -25,12 +25,6 @@ func (ls *levels) checks() []practice.Check {
 			Run:   ls.checkFields,
 		},
 		{
-			ID:    "expose/scopes",
-			Asks:  "Are the scopes that fields name ones that somebody can hold?",
-			Cites: []string{"OWASP API3:2023"},
-			Run:   func(context.Context, practice.Target) practice.Finding { return ls.checkScopes() },
-		},
-		{
 			ID:    "expose/detection",
 			Asks:  "Are answers searched for sensitive data that nobody declared?",
 			Cites: []string{"OWASP API3:2023", "CWE-201"},
@@ -56,23 +50,16 @@ func (ls *levels) inOrder() []*Exposer {
 	return all
 }
 
-// restricted returns the rules of the places in answers that are not for everybody, with the number of the places.
-func (e *Exposer) restricted() (rules []*rule, places int) {
+// restricted counts the places in answers that are not for everybody.
+func (e *Exposer) restricted() (places int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.api.EachShape(func(shape, holder *schema.Shape, _, inAnswer bool) {
-		own := e.reader.of(shape)
-		if !inAnswer || holder != nil || len(own) == 0 {
-			return
-		}
-		places++
-		for _, r := range own {
-			if !slices.Contains(rules, r) {
-				rules = append(rules, r)
-			}
+		if inAnswer && holder == nil && len(e.reader.of(shape)) > 0 {
+			places++
 		}
 	})
-	return rules, places
+	return places
 }
 
 // maxProbes bounds how many operations one check calls.
@@ -82,8 +69,7 @@ const maxProbes = 10
 func (ls *levels) checkFields(ctx context.Context, t practice.Target) practice.Finding {
 	places := 0
 	for _, e := range ls.inOrder() {
-		_, n := e.restricted()
-		places += n
+		places += e.restricted()
 	}
 	if places == 0 {
 		return practice.None("no field of an answer is for some callers only (mark one with x-yett-visible)")
@@ -279,33 +265,6 @@ func (f *scopedField) values(body []byte) []string {
 		all = append(all, string(doc.Raw(n)))
 	}
 	return all
-}
-
-// checkScopes looks for scopes that nothing else in the description knows.
-func (ls *levels) checkScopes() practice.Finding {
-	var named []string
-	var unknown []practice.Evidence
-	for _, e := range ls.inOrder() {
-		rules, _ := e.restricted()
-		for _, r := range rules {
-			for _, s := range r.scopes {
-				if !slices.Contains(named, s) {
-					named = append(named, s)
-				}
-			}
-		}
-		for _, u := range e.unknownScopes(rules) {
-			unknown = append(unknown, practice.Evidence{What: u.where, Saw: u.what})
-		}
-	}
-	switch {
-	case len(named) == 0:
-		return practice.None("no field names a scope")
-	case len(unknown) > 0:
-		return practice.Finding{Verdict: practice.Weak, Summary: fmt.Sprintf("%d of the %d scopes that fields name may be ones that nobody holds", len(unknown), len(named)),
-			Fix: "correct " + unknown[0].What + ", or add the scope to its scheme", Evidence: unknown}
-	}
-	return practice.Finding{Verdict: practice.Effective, Summary: fmt.Sprintf("%d scopes are named: %s", len(named), strings.Join(named, ", "))}
 }
 
 // checkDetection looks at what is searched for.

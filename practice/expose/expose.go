@@ -123,13 +123,9 @@ func rootsOf(a *api.API) map[*schema.Shape]bool {
 	return roots
 }
 
-// Warn tells the log of required members that some callers will not get, where clients that hold answers against the
-// description stumble, and of scopes that perhaps nobody holds.
+// Warn tells the log of required members that some callers will not get: clients that hold answers against the description
+// stumble there.
 func (e *Exposer) Warn() {
-	rules, _ := e.restricted()
-	for _, u := range e.unknownScopes(rules) {
-		e.log.Warn(u.where+": "+wordVisible+": "+u.what, "api", e.api.Name)
-	}
 	told := map[string]bool{}
 	e.api.EachShape(func(shape, _ *schema.Shape, _, inAnswer bool) {
 		if !inAnswer {

@@ -34,7 +34,8 @@ func clinic(t testing.TB) *api.API {
 
 // thing is a description whose one operation answers with a schema, and takes any JSON.
 func thing(schema string) string {
-	return `{"openapi":"3.1.0","info":{"title":"t","version":"1"},"paths":{"/things":{"post":{"operationId":"things",
+	return `{"openapi":"3.1.0","info":{"title":"t","version":"1"},
+"components":{"securitySchemes":{"key":{"type":"apiKey","in":"header","name":"K","x-yett-scopes":["a","b"]}}},"paths":{"/things":{"post":{"operationId":"things",
 "security":[],"x-yett-public":"test","requestBody":{"content":{"application/json":{"schema":{}}}},
 "responses":{"200":{"description":"d","content":{"application/json":{"schema":` + schema + `}}}}}}}}`
 }
