@@ -20,9 +20,10 @@ var (
 // readFieldWords reads the words for fields wherever something reads them: on the schemas that bodies and parameters reach,
 // and x-yett-equals-claim on parameters themselves. It judges their form. What the words for sealing say, and on what
 // types of value and in which header fields they cannot be kept, practice encrypt tells.
-func (l *loader) readFieldWords() {
+func (l *loader) readFieldWords(complete bool) {
 	j := judge{loader: l, seen: map[*source.Node]bool{}}
 	j.scopes, j.listed = l.scopesKnown()
+	j.listed = j.listed && complete
 	w := walker{from: map[reached]direction{}}
 	w.bodies(l.api)
 	var params, headers []*schema.Shape

@@ -162,6 +162,20 @@ func TestAScopeExistsWhereAListHasIt(t *testing.T) {
 	}
 }
 
+func TestAllThatIsWrongWithWordsIsFoundInOneRun(t *testing.T) {
+	text := fillWords(worded, "PROPERTY x-yett-mask: lst4", "UNUSED x-yett-hidden: true", "SCHEME x-yett-scopes: [a]", "BRANCH x-yett-visible: [b], x-yett-contains: [c]")
+	_, _, err := load(t, text, Options{Fields: []FieldTwin{twin("Ordr.a", "x-yett-mask", "last4")}})
+	want := []string{
+		`shop.openapi.yaml:22: x-yett-mask: "lst4" is not known (did you mean last4?)`,
+		`shop.openapi.yaml:22: x-yett-contains: "c" is not known (want card, iban, national_id, private_key, token, cloud_secret)`,
+		"shop.openapi.yaml:25: unknown word x-yett-hidden (known are " + strings.Join(knownWords, ", ") + ")",
+		"yett.yaml:7: Ordr.a: the description has no such schema and no such operation (did you mean Order.a?)",
+	}
+	if diff := cmp.Diff(want, messages(err)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestATwinThatNothingReadsIsToldAtItsOwnLine(t *testing.T) {
 	text := strings.Replace(fillWords(worded), "X-A: {schema: {type: string", "X-A: {schema: {$ref: '#/components/schemas/Other'}, x-b: {c: 1", 1)
 	_, _, err := load(t, text, Options{Fields: []FieldTwin{twin("Other.a", "x-yett-mask", "last4"), twin("Order.a", "x-yett-mask", "blur")}})

@@ -35,9 +35,9 @@ func (l *loader) words() {
 	for f := range l.files {
 		all = appendWords(all, f.Root)
 	}
-	complete := len(l.errs) == 0 // else there may be schemas that were not reached
-	if complete && slices.ContainsFunc(all, func(w written) bool { return slices.Contains(fieldWords, w.key.Text) }) {
-		l.readFieldWords()
+	complete := len(l.errs) == 0 // else there may be schemas that were not reached, and schemes that were not read
+	if slices.ContainsFunc(all, func(w written) bool { return slices.Contains(fieldWords, w.key.Text) }) {
+		l.readFieldWords(complete)
 	}
 	for _, w := range all {
 		l.checkWord(w.in, w.key, complete)
