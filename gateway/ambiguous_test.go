@@ -29,7 +29,7 @@ func anyBody() string {
 			if method != "get" && method != "delete" {
 				body = "requestBody: { content: { \"*/*\": {} } }, "
 			}
-			text += "    " + method + ": { security: [], x-yett-public: test, " + body + "responses: { \"200\": { description: ok } } }\n"
+			text += "    " + method + ": { security: [], x-yett-public: test, " + body + "responses: { \"200\": { description: ok, content: { \"*/*\": {} } } } }\n"
 		}
 	}
 	return text

@@ -153,7 +153,7 @@ func anyStream() string {
 			if path == "/socket" && method == "get" {
 				socket = "x-yett-websocket: true, "
 			}
-			text += "    " + method + ": { security: [], x-yett-public: test, " + socket + "responses: { \"200\": { description: ok } } }\n"
+			text += "    " + method + ": { security: [], x-yett-public: test, " + socket + "responses: { \"200\": { description: ok, content: { \"*/*\": {} } } } }\n"
 		}
 	}
 	return text

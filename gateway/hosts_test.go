@@ -23,7 +23,7 @@ func described(base string) string {
 info: { title: one, version: "1" }
 servers: [{ url: "https://api.example.org%s" }]
 paths:
-  /orders: { get: { operationId: list, security: [], x-yett-public: test, responses: { "200": { description: ok } } } }
+  /orders: { get: { operationId: list, security: [], x-yett-public: test, responses: { "200": { description: ok, content: { "*/*": {} } } } } }
 `, base)
 }
 

@@ -36,12 +36,14 @@ func Attacks() []Attack {
 		strangersOrder,
 		formerPartner,
 		manyLogins,
+		everyColumn,
 		quoteMark,
 		foreignPage,
 		copyOfTheStore,
 		cutLines,
 		unsignedToken,
 		forgedAddress,
+		clerkReadsCard,
 		debugVars,
 	}
 }

@@ -22,7 +22,8 @@ var (
 )
 
 // copyOfTheStore reads what each side keeps, as whoever finds a backup would: the shop's database, and all that the gate keeps
-// of keys, users and answers that it held back. Its key-encryption key lies elsewhere.
+// of keys, users and answers that it held back. Its key-encryption key lies elsewhere. An order that went through the gate
+// lies in the shop's database with the street sealed.
 var copyOfTheStore = Attack{
 	Number: 10, Practice: "encrypt", Title: "copy of the disk: secrets in it",
 	Fire: func(ctx context.Context, s *Side) Outcome {
@@ -41,6 +42,18 @@ var copyOfTheStore = Attack{
 			}
 			return gotThrough("%d cards, %d hashes", cards, hashes)
 		}
+		street, err := s.orderTo(ctx)
+		if err != nil {
+			return cannotTell(err)
+		}
+		database, err := os.ReadFile(filepath.Join(filepath.Dir(s.data), "shop.db"))
+		if err != nil {
+			return cannotTell(err)
+		}
+		if bytes.Contains(database, []byte(street)) {
+			return gotThrough("a street in the shop's database")
+		}
+		secrets = append(secrets, street)
 		n := 0
 		for _, secret := range secrets {
 			if bytes.Contains(disk, []byte(secret)) {
@@ -78,6 +91,25 @@ func (s *Side) keepSecrets(ctx context.Context) ([]string, error) {
 	}
 	secret := strings.Split(k.Text, "_")[2]
 	return []string{secret, password, "goroutine "}, nil
+}
+
+// orderTo orders something to a street that nobody else has, and reads it again: whoever may read the order sees it.
+func (s *Side) orderTo(ctx context.Context) (street string, err error) {
+	k, err := s.key(ctx, "web-shop", "orders:write", "orders:read")
+	if err != nil {
+		return "", err
+	}
+	street = "Weir " + rand.Text()[:12] + " 3"
+	a, err := s.Do(ctx, Call{Method: "POST", Path: "/orders", Key: k.Text, Type: "application/json",
+		Body: `{"customer_id": 7, "currency": "EUR", "items": [{"product_id": 1, "quantity": 1}],
+			"ship_to": {"name": "Greta Grau", "street": "` + street + `", "postcode": "12219", "city": "Lyon", "country": "FR"}}`})
+	if err != nil {
+		return "", err
+	}
+	if a.Status != http.StatusCreated || !bytes.Contains(a.Body, []byte(street)) {
+		return "", errors.New("the order does not come back as it was sent")
+	}
+	return street, nil
 }
 
 // disk is every byte that a side keeps.

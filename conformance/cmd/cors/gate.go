@@ -27,19 +27,19 @@ components:
 security: [{ key: [] }]
 paths:
   /window:
-    get: { operationId: window, security: [], x-yett-public: shop window, responses: { "200": { description: x } } }
+    get: { operationId: window, security: [], x-yett-public: shop window, responses: { "200": { description: x, content: { "*/*": {} } } } }
   /rare:
-    get: { operationId: rare, security: [], x-yett-public: shop window, responses: { "200": { description: x } } }
+    get: { operationId: rare, security: [], x-yett-public: shop window, responses: { "200": { description: x, content: { "*/*": {} } } } }
   /orders:
     post:
       operationId: order
       parameters: [{ name: Idempotency-Key, in: header, schema: { type: string, maxLength: 20 } }]
       requestBody: { content: { application/json: { schema: { type: object } } } }
-      responses: { "201": { description: x, headers: { Location: { schema: { type: string, maxLength: 50 } } } } }
+      responses: { "201": { description: x, headers: { Location: { schema: { type: string, maxLength: 50 } } }, content: { "*/*": {} } } }
   /orders/{id}:
     parameters: [{ name: id, in: path, required: true, schema: { type: integer, minimum: 1, maximum: 9999 } }]
-    get: { operationId: read, responses: { "200": { description: x } } }
-    delete: { operationId: remove, responses: { "200": { description: x } } }
+    get: { operationId: read, responses: { "200": { description: x, content: { "*/*": {} } } } }
+    delete: { operationId: remove, responses: { "200": { description: x, content: { "*/*": {} } } } }
   /notes/{id}:
     parameters: [{ name: id, in: path, required: true, schema: { type: integer, minimum: 1, maximum: 9999 } }]
     post:
@@ -47,7 +47,7 @@ paths:
       security: []
       x-yett-public: anybody may leave a note
       requestBody: { content: { text/plain: { schema: { type: string, maxLength: 100 } } } }
-      responses: { "200": { description: x } }
+      responses: { "200": { description: x, content: { "*/*": {} } } }
 `
 
 // A gateProcess is a running yett.

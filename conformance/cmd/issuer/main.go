@@ -28,8 +28,8 @@ import (
 const description = `openapi: 3.1.0
 info: { title: issuer, version: "1" }
 paths:
-  /things: { get: { operationId: things, security: [{ token: ["things:read"] }, { key: [] }], responses: { "200": { description: ok } } } }
-  /opaque: { get: { operationId: opaque, security: [{ token: [] }], responses: { "200": { description: ok } } } }
+  /things: { get: { operationId: things, security: [{ token: ["things:read"] }, { key: [] }], responses: { "200": { description: ok, content: { "*/*": {} } } } } }
+  /opaque: { get: { operationId: opaque, security: [{ token: [] }], responses: { "200": { description: ok, content: { "*/*": {} } } } } }
 components: { securitySchemes: { key: { type: apiKey, in: header, name: X-API-Key }, token: { type: http, scheme: bearer } } }
 `
 

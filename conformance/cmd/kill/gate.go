@@ -27,7 +27,7 @@ import (
 const description = `openapi: 3.1.0
 info: { title: kill, version: "1" }
 paths:
-  /thing: { get: { operationId: thing, security: [{ key: [] }, { token: [] }], responses: { "200": { description: ok } } } }
+  /thing: { get: { operationId: thing, security: [{ key: [] }, { token: [] }], responses: { "200": { description: ok, content: { "*/*": {} } } } } }
 components: { securitySchemes: { key: { type: apiKey, in: header, name: X-API-Key }, token: { type: http, scheme: bearer } } }
 `
 

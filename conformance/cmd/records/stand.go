@@ -27,8 +27,8 @@ import (
 const description = `openapi: 3.1.0
 info: { title: records, version: "1" }
 paths:
-  /open: { get: { operationId: open, security: [], x-yett-public: for everybody, responses: { "200": { description: ok } } } }
-  /things/{id}: { get: { operationId: thing, parameters: [{ name: id, in: path, required: true, schema: { type: string } }], security: [{ login: [] }], responses: { "200": { description: ok } } } }
+  /open: { get: { operationId: open, security: [], x-yett-public: for everybody, responses: { "200": { description: ok, content: { "*/*": {} } } } } }
+  /things/{id}: { get: { operationId: thing, parameters: [{ name: id, in: path, required: true, schema: { type: string } }], security: [{ login: [] }], responses: { "200": { description: ok, content: { "*/*": {} } } } } }
 components:
   securitySchemes:
     login: { type: http, scheme: basic }

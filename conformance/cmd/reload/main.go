@@ -46,8 +46,8 @@ import (
 const description = `openapi: 3.1.0
 info: { title: reload, version: "1" }
 paths:
-  /open: { get: { operationId: open, security: [], x-yett-public: the load carries no key, responses: { "200": { description: ok } } } }
-  /few: { get: { operationId: few, security: [], x-yett-public: the limit is by address, responses: { "200": { description: ok } } } }
+  /open: { get: { operationId: open, security: [], x-yett-public: the load carries no key, responses: { "200": { description: ok, content: { "*/*": {} } } } } }
+  /few: { get: { operationId: few, security: [], x-yett-public: the limit is by address, responses: { "200": { description: ok, content: { "*/*": {} } } } } }
   /socket: { get: { operationId: socket, security: [], x-yett-public: a long talk, x-yett-websocket: true, responses: { "101": { description: ok } } } }
 `
 

@@ -32,16 +32,16 @@ const description = `openapi: 3.1.0
 info: { title: secrets, version: "1" }
 paths:
   /open:
-    get: { operationId: open, security: [], x-yett-public: for everybody, parameters: [{ name: n, in: query, schema: { type: integer } }, { name: X-Number, in: header, schema: { type: integer } }], responses: { "200": { description: ok } } }
-  /fails: { get: { operationId: fails, security: [], x-yett-public: for everybody, responses: { "200": { description: ok } } } }
-  /things/{id}: { get: { operationId: thing, parameters: [{ name: id, in: path, required: true, schema: { type: string } }], security: [{ key: [] }, { token: [] }, { login: [] }], responses: { "200": { description: ok } } } }
+    get: { operationId: open, security: [], x-yett-public: for everybody, parameters: [{ name: n, in: query, schema: { type: integer } }, { name: X-Number, in: header, schema: { type: integer } }], responses: { "200": { description: ok, content: { "*/*": {} } } } }
+  /fails: { get: { operationId: fails, security: [], x-yett-public: for everybody, responses: { "200": { description: ok, content: { "*/*": {} } } } } }
+  /things/{id}: { get: { operationId: thing, parameters: [{ name: id, in: path, required: true, schema: { type: string } }], security: [{ key: [] }, { token: [] }, { login: [] }], responses: { "200": { description: ok, content: { "*/*": {} } } } } }
   /forms:
     post:
       operationId: form
       security: []
       x-yett-public: for everybody
       requestBody: { required: true, content: { application/json: { schema: { type: object, properties: { n: { type: integer }, password: { type: string, format: password, maxLength: 3 } } } } } }
-      responses: { "200": { description: ok } }
+      responses: { "200": { description: ok, content: { "*/*": {} } } }
 components:
   securitySchemes:
     key: { type: apiKey, in: header, name: X-API-Key }
