@@ -72,7 +72,7 @@ func (l *loader) scopesKnown() (all []string, listed bool) {
 type judge struct {
 	*loader
 	scopes []string
-	listed bool // scopes is all that there are
+	listed bool                  // scopes is all that there are
 	seen   map[*source.Node]bool // values
 }
 
