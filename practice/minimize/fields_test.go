@@ -29,6 +29,7 @@ func TestACallerGetsWhatItAsksFor(t *testing.T) {
 		{"under a range", "GET /range?fields=name", `{"id":1,"name":"A"}`, ""},
 		{"of a default answer", "GET /any?fields=name", `{"id":1,"name":"A"}`, ""},
 		{"of what is open", "GET /tags?fields=x", `{"x":1}`, ""},
+		{"of items of which nothing is said", "GET /lists?fields=name", `[{"name":"A"}]`, ""},
 		{"no members to choose from", "GET /picture?fields=name", "", "fields=name"},
 		{"nothing is said of the answer", "GET /free?fields=name", "", "fields=name"},
 		{"another parameter", "GET /people?page=1&field=x&fields%5B%5D=x", "", "page=1&field=x&fields%5B%5D=x"},
@@ -36,8 +37,11 @@ func TestACallerGetsWhatItAsksFor(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			body := person
-			if strings.Contains(tt.request, "people?") {
+			switch {
+			case strings.Contains(tt.request, "people?"):
 				body = `{"people":[` + person + `]}`
+			case strings.Contains(tt.request, "lists"):
+				body = `[` + person + `]`
 			}
 			got := s.ask(tt.request, canned{200, []string{asJSON}, body})
 			if got.query != tt.query || tt.want != "" && (got.status != 200 || got.body != tt.want) {
@@ -56,6 +60,7 @@ func TestWhatCannotBeAskedForIsRefused(t *testing.T) {
 		{"a write-only one below", "fields=address.door", "unknown_field", "address.door is not there"},
 		{"a member of a string", "fields=name.first", "unknown_field", "name.first is not there"},
 		{"a name that is not fit to print", "fields=%3Cscript%3E", "unknown_field", "names a member that is not there"},
+		{"a name that could be a number of somebody's", "fields=4111111111111111", "unknown_field", "names a member that is not there"},
 		{"twice", "fields=id&fields=name", "fields_invalid", "twice"},
 		{"twice, one escaped", "fields=id&%66ields=name", "fields_invalid", "twice"},
 		{"nothing", "fields=", "fields_invalid", "must name members"},

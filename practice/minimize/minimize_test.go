@@ -80,9 +80,12 @@ func same(a, b []string) bool {
 }
 
 func TestANameThatCouldBeDataIsNotRecorded(t *testing.T) {
-	got := guard(t, Config{Undeclared: Block}).ask("GET /people/1", canned{200, []string{asJSON}, `{"id":1,"anna@example.org":1}`})
-	if got.code != "undeclared_member" || got.record.Cause != "a member is not declared" {
-		t.Errorf("got %q, cause %q", got.code, got.record.Cause)
+	s := guard(t, Config{Undeclared: Block})
+	for _, name := range []string{"anna@example.org", "iban-DE4450010517", "4111111111111111", "a name", "", strings.Repeat("a", 41)} {
+		got := s.ask("GET /people/1", canned{200, []string{asJSON}, `{"id":1,"` + name + `":1}`})
+		if got.code != "undeclared_member" || got.record.Cause != "a member is not declared" {
+			t.Errorf("%q: got %q, cause %q", name, got.code, got.record.Cause)
+		}
 	}
 }
 
