@@ -54,6 +54,9 @@ type Exposer struct {
 	owners []*owners // by the index of the operation
 	roots  map[*schema.Shape]bool
 
+	inAnswers [][]*rule           // with conditions, by the index of the operation
+	ranges    map[*api.Media]bool // of a type that is left open, with restricted fields
+
 	mu     sync.Mutex // while edits are asked for
 	reader *reader
 	edits  map[string]*view.Edit // those that do the same are one
@@ -89,9 +92,11 @@ func New(c Config, a *api.API, o Options) (*Exposer, error) {
 		}
 	})
 	e.owners = e.reader.readOwners(a)
+	e.readForms()
 	if len(e.reader.errs) > 0 {
 		return nil, e.reader.failure()
 	}
+	e.inAnswers = e.answered()
 	return e, nil
 }
 
@@ -191,11 +196,36 @@ func (e *Exposer) when(r *rule) func(*exchange.Exchange) bool {
 	return func(x *exchange.Exchange) bool {
 		a := askerOf(x)
 		hidden, failed := r.hides(&a)
-		if failed != nil {
-			x.Report("expose", exchange.Edited, "condition_failed", failed.where+": what a condition asks for is not there, so it admits nobody")
+		if failed != nil && e.concerns(r, x.Operation) {
+			e.tally(x).fail(failed)
 		}
 		return hidden
 	}
+}
+
+// concerns reports whether an answer of op may hold values that a rule is about. All rules of an API are asked for each
+// exchange, and not all of them mean it.
+func (e *Exposer) concerns(r *rule, op *api.Operation) bool {
+	return op == nil || op.API != e.api || slices.Contains(e.inAnswers[op.Index], r)
+}
+
+// answered finds the rules of the answers of each operation that have conditions.
+func (e *Exposer) answered() [][]*rule {
+	all := make([][]*rule, len(e.api.Operations))
+	for i, op := range e.api.Operations {
+		for _, r := range op.Responses {
+			for _, m := range r.Media {
+				each(m.Schema.Shape(), func(p *schema.Shape) {
+					for _, r := range e.reader.of(p) {
+						if len(r.conditions) > 0 && !slices.Contains(all[i], r) {
+							all[i] = append(all[i], r)
+						}
+					}
+				})
+			}
+		}
+	}
+	return all
 }
 
 // masks are the edits by which rules mask values: one for each mask that a caller could get to see.
@@ -347,6 +377,9 @@ func (e *Exposer) Handler(next http.Handler) http.Handler {
 	c := &exchange.Chain{
 		Request:  []exchange.Link{{Practice: "expose", Step: e.Check}, {Practice: "view", Step: step((*view.View).Request)}},
 		Response: []exchange.Link{{Practice: "view", Step: step((*view.View).Response)}},
+	}
+	if s := e.Response(); s != nil {
+		c.Response = append([]exchange.Link{{Practice: "expose", Step: s}}, c.Response...)
 	}
 	return c.Handler(next)
 }

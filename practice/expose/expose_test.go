@@ -196,3 +196,64 @@ func TestWhatIsWrongWithADescriptionIsToldWithItsLine(t *testing.T) {
 		})
 	}
 }
+
+// answering is a description whose one operation answers with a media type.
+func answering(mediaType, schema string) string {
+	return strings.Replace(thing(schema), `"content":{"application/json":{"schema":`+schema, `"content":{"`+mediaType+`":{"schema":`+schema, 1)
+}
+
+func TestFieldsAreNotRestrictedWhereTheyAreNotSeen(t *testing.T) {
+	const secret = `{"type":"object","properties":{"v":{"type":"string","x-yett-visible":["a"]}}}`
+	for _, tt := range []struct{ name, mediaType, schema, want string }{
+		{"JSON", "application/json", secret, ""},
+		{"a kind of JSON", "application/hal+json", secret, ""},
+		{"records", "application/x-ndjson", secret, ""},
+		{"events", "text/event-stream", secret, ""},
+		{"events that may be texts", "text/event-stream", strings.Replace(secret, `"type":"object",`, "", 1), "say type: object"},
+		{"XML", "application/xml", secret, "not seen"},
+		{"a text", "text/plain", `{"type":"string","x-yett-mask":"last4"}`, "not seen"},
+		{"a text that says nothing", "text/plain", `{"type":"string"}`, ""},
+		{"any type", "*/*", secret, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := loadText(t, answering(tt.mediaType, tt.schema))
+			if a == nil {
+				t.Fatal("the description is refused")
+			}
+			_, err := New(Defaults(), a, Options{})
+			if (err == nil) != (tt.want == "") || err != nil && (!strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "t.openapi.yaml:")) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestAnAnswerOfAnOpenTypeIsRefusedWhereItsFieldsAreNotSeen(t *testing.T) {
+	r := newRig(t, loadText(t, answering("*/*", `{"type":"object","properties":{"v":{"type":"string","x-yett-visible":["a"]}}}`)), nil)
+	for _, tt := range []struct {
+		contentType, body string
+		status            int
+		want              string
+	}{
+		{"application/json", `{"v":"secret"}`, 200, "{}"},
+		{"application/x-ndjson", `{"v":"secret"}`, 200, "{}"},
+		{"text/event-stream", "data: {\"v\":\"secret\"}\n\n", 200, "data: {}\n\n"},
+		{"application/xml", "<v>secret</v>", 502, ""},
+		{"text/plain", "secret", 502, ""},
+		{"", "secret", 502, ""},
+		{"application/json, text/plain", "secret", 502, ""},
+	} {
+		t.Run(tt.contentType, func(t *testing.T) {
+			r.contentType, r.body = tt.contentType, tt.body
+			status, got := r.ask(t, nil, "POST", "/things", "")
+			if status != tt.status || tt.want != "" && got != tt.want || strings.Contains(got, "secret") {
+				t.Errorf("got %d %s", status, got)
+			}
+		})
+	}
+	r.contentType, r.body = "", ""
+	r.status = 204
+	if status, got := r.ask(t, nil, "POST", "/things", ""); status != 204 {
+		t.Errorf("an answer without a body: got %d %s", status, got)
+	}
+}

@@ -77,15 +77,16 @@ func (w *watcher) text(x *exchange.Exchange, dst, text []byte) ([]byte, bool, er
 	case FoundBlock:
 		return dst, false, &problem.Error{Status: http.StatusBadGateway, Code: "sensitive_data", Replaces: true,
 			Detail: "The service behind this gateway gave an answer that cannot be passed on.",
-			Cause:  errors.New("the answer holds what its description does not declare: " + t.String())}
+			Cause:  errors.New("the answer holds what its description does not declare: " + joined(t.kinds))}
 	}
 	return detect.Mask(dst, text, found), true, nil
 }
 
-// A tally is what was found in one answer: kinds, never values.
+// A tally is what is to be told of one answer: kinds and places, never values.
 type tally struct {
 	operation string
 	kinds     []detect.Kind
+	failed    []string // where conditions stand that could not be evaluated
 }
 
 func (t *tally) add(k detect.Kind) {
@@ -94,10 +95,13 @@ func (t *tally) add(k detect.Kind) {
 	}
 }
 
-// String lists the kinds.
-func (t *tally) String() string { return joined(t.kinds) }
+func (t *tally) fail(c *condition) {
+	if !slices.Contains(t.failed, c.where) {
+		t.failed = append(t.failed, c.where)
+	}
+}
 
-// tally returns that of an exchange, which is told when the exchange is over.
+// tally returns that of an exchange. It is told when the exchange is over, once.
 func (e *Exposer) tally(x *exchange.Exchange) *tally {
 	if t, ok := e.tallys.Load(x); ok {
 		if t, ok := t.(*tally); ok {
@@ -111,12 +115,23 @@ func (e *Exposer) tally(x *exchange.Exchange) *tally {
 	e.tallys.Store(x, t)
 	x.Defer(func() {
 		e.tallys.Delete(x)
-		x.Report("expose", exchange.Passed, "sensitive_data", "found "+t.String())
-		for _, k := range t.kinds {
-			e.seen.raise(e.api.Name, t.operation, k, e.config.Found)
-		}
+		e.tell(x, t)
 	})
 	return t
+}
+
+func (e *Exposer) tell(x *exchange.Exchange, t *tally) {
+	if len(t.failed) > 0 {
+		x.Report("expose", exchange.Edited, "condition_failed",
+			strings.Join(t.failed, ", ")+": what a condition asks for is not there, so it admits nobody")
+	}
+	if len(t.kinds) == 0 {
+		return
+	}
+	x.Report("expose", exchange.Passed, "sensitive_data", "found "+joined(t.kinds))
+	for _, k := range t.kinds {
+		e.seen.raise(e.api.Name, t.operation, k, e.config.Found)
+	}
 }
 
 // forget lets go of an exchange that is never over, because it is made up.

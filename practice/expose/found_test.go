@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"yett/alert"
-	"yett/exchange"
 	"yett/practice/expose/detect"
 )
 
@@ -144,14 +143,24 @@ func TestAlertsEndWhenNothingWasSeenForAnHour(t *testing.T) {
 // What a condition asks for may be missing: the record says where, and nothing of the caller.
 func TestAConditionThatCannotBeEvaluatedIsInTheRecord(t *testing.T) {
 	r := newRig(t, clinic(t), nil)
-	r.body = `[{"level":"L"}]`
-	rec := r.record(t, holding(), "GET", "/patients")
-	if !slices.ContainsFunc(rec.Decisions, func(d exchange.Decision) bool {
-		return d.Code == "condition_failed" && strings.Contains(d.Note, "clinic.openapi.yaml:")
-	}) {
-		t.Errorf("got %+v", rec.Decisions)
+	failed := func(target, body string) (notes []string) {
+		r.body = body
+		rec := r.record(t, holding(), "GET", target)
+		for _, d := range rec.Decisions {
+			if d.Code == "condition_failed" {
+				notes = append(notes, d.Note)
+			}
+		}
+		if rec.Code != "" {
+			t.Errorf("%s: it counts as a refusal: %s", target, rec.Code)
+		}
+		return notes
 	}
-	if rec.Code != "" {
-		t.Errorf("it counts as a refusal: %s", rec.Code)
+	// The conditions on the level and on the diagnosis, told once.
+	if got := failed("/patients", `[{"level":"L"},{"level":"L"}]`); len(got) != 1 || strings.Count(got[0], "clinic.openapi.yaml:") != 2 {
+		t.Errorf("got %q", got)
+	}
+	if got := failed("/rounds", `{}`); got != nil {
+		t.Errorf("conditions on what is in other answers: got %q", got)
 	}
 }

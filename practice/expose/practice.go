@@ -89,5 +89,5 @@ func build(c Config, env *practice.Env) (*practice.Part, error) {
 		e.Warn()
 	}
 	all.add(e, env.Operation)
-	return &practice.Part{Request: e.Check, Edits: e.Edits}, nil
+	return &practice.Part{Request: e.Check, Response: e.Response(), Edits: e.Edits}, nil
 }

@@ -58,7 +58,7 @@ func (r *rule) always() bool { return len(r.scopes) == 0 && len(r.conditions) ==
 
 // A reader reads the words of schemas into rules, each schema and each condition once.
 type reader struct {
-	rules      map[*source.Node]*rule // by the schema, or by the word where it stands in none
+	rules      map[*source.Node]*rule // by the schema
 	conditions map[string]*condition
 	errs       []error
 }
@@ -71,34 +71,23 @@ func newReader() *reader {
 // gets what the strictest of them leaves.
 func (r *reader) of(shape *schema.Shape) []*rule {
 	var all []*rule
-	for _, word := range []string{wordVisible, wordMask} {
-		for _, n := range shape.Words(word) {
-			said := n.Parent()
-			if said == nil {
-				said = n
-			}
-			made := r.rules[said]
-			if made == nil {
-				made = r.rule(said, n, word)
-				r.rules[said] = made
-			}
-			if !slices.Contains(all, made) {
-				all = append(all, made)
-			}
+	for _, n := range shape.Speakers() {
+		visible, mask := n.Get(wordVisible), n.Get(wordMask)
+		if visible == nil && mask == nil {
+			continue
 		}
+		made := r.rules[n]
+		if made == nil {
+			made = r.rule(visible, mask)
+			r.rules[n] = made
+		}
+		all = append(all, made)
 	}
 	return all
 }
 
-// rule reads the words of one schema, of which n is one.
-func (r *reader) rule(said, n *source.Node, word string) *rule {
-	visible, mask := said.Get(wordVisible), said.Get(wordMask)
-	switch { // a word that stands in no schema, or under another key
-	case word == wordVisible && visible == nil:
-		visible = n
-	case word == wordMask && mask == nil:
-		mask = n
-	}
+// rule reads the words of one schema.
+func (r *reader) rule(visible, mask *source.Node) *rule {
 	made := &rule{shown: visible != nil}
 	if mask != nil {
 		made.where = mask.Where().String()
