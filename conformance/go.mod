@@ -3,8 +3,10 @@ module yett/conformance
 go 1.26.0
 
 require (
+	github.com/andybalholm/brotli v1.3.0
 	github.com/coder/websocket v1.8.15
 	github.com/fatih/color v1.19.0
+	github.com/google/uuid v1.6.0
 	github.com/summerwind/h2spec v2.2.1+incompatible
 	go.opentelemetry.io/collector/pdata v1.71.0
 	modernc.org/sqlite v1.62.0
@@ -15,7 +17,6 @@ require (
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/go-jose/go-jose/v4 v4.1.9 // indirect
 	github.com/go-json-experiment/json v1.27.2 // indirect
-	github.com/google/uuid v1.6.0 // indirect
 	github.com/hashicorp/go-version v1.9.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
 	github.com/klauspost/compress v1.20.3 // indirect
