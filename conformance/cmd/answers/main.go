@@ -7,7 +7,8 @@
 //
 // nginx gives one document to two callers who see different things of it: conditions, parts, HEAD, digests and content codings
 // must be right for each. The careless shop is asked for everything it has, by callers with and without the scopes for it.
-// A thousand answers hold cards, account numbers, keys and tokens, and what only looks like them.
+// A thousand answers hold cards, account numbers, keys and tokens, and what only looks like them. A service keeps fields that it
+// must not know: its database is searched for them, while keys are rotated under load.
 package main
 
 import (
@@ -40,6 +41,7 @@ func main() {
 		{"nginx", conditions},
 		{"shop", shopAnswers},
 		{"seeded", seeded},
+		{"sealed", sealed},
 	} {
 		t, err := part.run(ctx, *binary)
 		if err != nil {

@@ -173,7 +173,7 @@ func conditions(ctx context.Context, binary string) (t *table, err error) {
 	if err != nil {
 		return nil, err
 	}
-	clerkTag, err := t.item(ctx, clerk, `{"id":1,"name":"till","card":"************1111"}`)
+	clerkTag, err := t.item(ctx, clerk, `{"id":1,"name":"till","card":"****1111"}`)
 	if err != nil {
 		return nil, err
 	}

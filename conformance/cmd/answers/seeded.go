@@ -287,7 +287,7 @@ func lookAlike(r *random.Rand) string {
 		s := "4" + digits(r, 14)
 		return s + strconv.Itoa((11-luhn(s+"0"))%10)
 	case 1: // the right check digit, of no issuer
-		s := "9" + digits(r, 14)
+		s := "0" + digits(r, 14)
 		return s + strconv.Itoa((10-luhn(s+"0"))%10)
 	case 2: // an account number that fails
 		account := digits(r, 18)

@@ -52,7 +52,7 @@ type options struct {
 
 // A request is one to replay.
 type request struct {
-	op *api.Operation // nil for recorded ones
+	op                                *api.Operation // nil for recorded ones
 	from, method, target, contentType string
 	body                              []byte
 }
