@@ -65,6 +65,7 @@ test: needs suites build vet lint cross
 	cd conformance && $(GO) run ./cmd/secrets -yett ../bin/yett
 	cd conformance && $(GO) run ./cmd/kill -yett ../bin/yett -n 10 -ready 20s
 	cd conformance && $(GO) run ./cmd/records -yett ../bin/yett -edits 500 -kills 3
+	cd conformance && $(GO) run ./cmd/answers -yett ../bin/yett
 	cd bench && $(GO) test ./...
 	YETT_GITHUB_OPENAPI=$(SUITES)/github.json $(GO) test -race -timeout 15m ./...
 
@@ -83,6 +84,7 @@ world: needs build
 	YETT_RECORDS=10000000 $(GO) test ./practice/activity -run '^$$' -bench Search -v -timeout 40m
 	cd conformance && $(GO) run ./cmd/tls -yett ../bin/yett
 	cd conformance && $(GO) run ./cmd/slow -yett ../bin/yett
+	YETT_CASES=100000 $(GO) test ./view -run TestAnswersAreWhat -v -timeout 40m
 	YETT_STREAMS=100000 $(GO) test ./gateway -run TestDifferential -v -timeout 40m
 
 fuzz: needs-go
