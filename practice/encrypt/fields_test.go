@@ -638,7 +638,7 @@ func FuzzQuery(f *testing.F) {
 	s := r.shop(v, "bank", bank)
 	i := slices.IndexFunc(s.fields.api.Operations, func(op *api.Operation) bool { return op.ID == "listCustomers" })
 	all := s.fields.plan.operations[s.fields.api.Operations[i]].searches
-	for _, seed := range []string{"", "mail=a", "mail", "&&mail=&", "tags[]=a&tags=b", "words=a,b,,", "page=1&m%61il=%41", "%", "a=b=c&mail=d=e"} {
+	for _, seed := range []string{"", "mail=a", "mail", "&&mail=&", "tags[]=a&tags=b", "words=a,b,,", "words=", "page=1&m%61il=%41", "%", "a=b=c&mail=d=e"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, query string) {

@@ -61,7 +61,7 @@ func (all searches) seal(query string) (string, bool, error) {
 		}
 		at = end + 1
 	}
-	if out == nil {
+	if out == nil || string(out) == query {
 		return query, false, nil
 	}
 	return string(out), true, nil
