@@ -8,7 +8,7 @@
 // nginx gives one document to two callers who see different things of it: conditions, parts, HEAD, digests and content codings
 // must be right for each. The careless shop is asked for everything it has, by callers with and without the scopes for it.
 // A thousand answers hold cards, account numbers, keys and tokens, and what only looks like them. A service keeps fields that it
-// must not know: its database is searched for them, while keys are rotated under load.
+// must not know: its database is searched for them, while keys are rotated under load. An answer of 100 MB passes, and the memory of the process is watched.
 package main
 
 import (
@@ -42,6 +42,7 @@ func main() {
 		{"shop", shopAnswers},
 		{"seeded", seeded},
 		{"sealed", sealed},
+		{"long", longAnswer},
 	} {
 		t, err := part.run(ctx, *binary)
 		if err != nil {
