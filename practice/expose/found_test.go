@@ -27,6 +27,7 @@ func TestSensitiveDataDoesNotLeaveWhereNobodyDeclaredIt(t *testing.T) {
 		{"a card in a remark", nil, `{"remark":"paid with ` + aCard + `"}`, `{"remark":"paid with ************1111"}`},
 		{"a card as a number", nil, `{"wards":[` + aCard + `]}`, `{"wards":["************1111"]}`},
 		{"a card that is declared", nil, `{"card":"` + aCard + `"}`, `{"card":"` + aCard + `"}`},
+		{"cards in a list that declares them", nil, `{"cards":["` + aCard + `"]}`, `{"cards":["` + aCard + `"]}`},
 		{"another kind in the place of a card", nil, `{"card":"` + anIBAN + `"}`, `{"card":"DE****************3000"}`},
 		{"a card in a field with a mask", nil, `{"insurance":"` + aCard + `"}`, `{"insurance":"****1111"}`},
 		{"a card in a field that has its readers", nil, `{"diagnosis":"` + aCard + `"}`, `{"diagnosis":"` + aCard + `"}`},

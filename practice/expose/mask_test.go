@@ -93,6 +93,10 @@ func TestHashesAreEqualWithinAFieldAndNowhereElse(t *testing.T) {
 	if again := hash(key, "a", `"x"`); again != one {
 		t.Errorf("the same value is %s and %s", one, again)
 	}
+	m := &masker{mask: Hash, hash: newHasher(key, "a")}
+	if first, second := masked(t, m, `"x"`), masked(t, m, `"x"`); first != one || second != one {
+		t.Errorf("one after the other it is %s and %s, want %s", first, second, one)
+	}
 	for name, other := range map[string]string{
 		"another value": hash(key, "a", `"y"`), "another field": hash(key, "b", `"x"`), "another key": hash(key[1:], "a", `"x"`),
 	} {
