@@ -97,8 +97,8 @@ func inspect(t *testing.T, check, description, body string, off bool, c Config) 
 	return practice.Finding{}
 }
 
-// keyed is a description of one operation with keys.
-func keyed(parameters, schema string) string {
+// withKey is a description of one operation with keys.
+func withKey(parameters, schema string) string {
 	return `openapi: 3.1.0
 info: { title: t, version: "1" }
 components: { securitySchemes: { key: { type: apiKey, in: header, name: X-API-Key, x-yett-scopes: ["orders:audit"] } } }
@@ -129,21 +129,21 @@ func TestChecksTellAnEffectiveGateFromAnOpenOne(t *testing.T) {
 		config                         Config
 		want                           practice.Verdict
 	}{
-		{"a field is kept", "expose/fields", keyed(anID, visible), `{"lines":[{"margin":3}]}`, false, all, practice.Effective},
-		{"a field is not kept", "expose/fields", keyed(anID, visible), `{"lines":[{"margin":3}]}`, true, all, practice.Ineffective},
-		{"a field is masked", "expose/fields", keyed(anID, masking), `{"card":"4111111111111111"}`, false, all, practice.Effective},
-		{"a field is not masked", "expose/fields", keyed(anID, masking), `{"card":"4111111111111111"}`, true, all, practice.Ineffective},
-		{"the service sends none", "expose/fields", keyed(anID, visible), `{}`, false, all, practice.Unknown},
-		{"there is no such order", "expose/fields", keyed(anID, visible), ``, false, all, practice.Unknown},
-		{"an answer that is no JSON", "expose/fields", keyed(anID, visible), `{`, true, all, practice.Unknown},
-		{"nothing is restricted", "expose/fields", keyed(anID, plain), `{}`, false, all, practice.NotApplicable},
-		{"all is searched for", "expose/detection", keyed(anID, plain), `{}`, false, all, practice.Effective},
-		{"nothing is", "expose/detection", keyed(anID, plain), `{}`, false, Config{Found: FoundMask}, practice.Weak},
-		{"it is only told", "expose/detection", keyed(anID, plain), `{}`, false, Config{Detect: all.Detect, Found: FoundAlert}, practice.Weak},
-		{"another's order is refused", "expose/owners", keyed(ownID, plain), `{}`, false, all, practice.Effective},
-		{"or hidden", "expose/owners", keyed(ownID, plain), `{}`, false, Config{Found: FoundMask, Hide: true}, practice.Effective},
-		{"another's order is given", "expose/owners", keyed(ownID, plain), `{}`, true, all, practice.Ineffective},
-		{"nothing has an owner", "expose/owners", keyed(anID, plain), `{}`, false, all, practice.NotApplicable},
+		{"a field is kept", "expose/fields", withKey(anID, visible), `{"lines":[{"margin":3}]}`, false, all, practice.Effective},
+		{"a field is not kept", "expose/fields", withKey(anID, visible), `{"lines":[{"margin":3}]}`, true, all, practice.Ineffective},
+		{"a field is masked", "expose/fields", withKey(anID, masking), `{"card":"4111111111111111"}`, false, all, practice.Effective},
+		{"a field is not masked", "expose/fields", withKey(anID, masking), `{"card":"4111111111111111"}`, true, all, practice.Ineffective},
+		{"the service sends none", "expose/fields", withKey(anID, visible), `{}`, false, all, practice.Unknown},
+		{"there is no such order", "expose/fields", withKey(anID, visible), ``, false, all, practice.Unknown},
+		{"an answer that is no JSON", "expose/fields", withKey(anID, visible), `{`, true, all, practice.Unknown},
+		{"nothing is restricted", "expose/fields", withKey(anID, plain), `{}`, false, all, practice.NotApplicable},
+		{"all is searched for", "expose/detection", withKey(anID, plain), `{}`, false, all, practice.Effective},
+		{"nothing is", "expose/detection", withKey(anID, plain), `{}`, false, Config{Found: FoundMask}, practice.Weak},
+		{"it is only told", "expose/detection", withKey(anID, plain), `{}`, false, Config{Detect: all.Detect, Found: FoundAlert}, practice.Weak},
+		{"another's order is refused", "expose/owners", withKey(ownID, plain), `{}`, false, all, practice.Effective},
+		{"or hidden", "expose/owners", withKey(ownID, plain), `{}`, false, Config{Found: FoundMask, Hide: true}, practice.Effective},
+		{"another's order is given", "expose/owners", withKey(ownID, plain), `{}`, true, all, practice.Ineffective},
+		{"nothing has an owner", "expose/owners", withKey(anID, plain), `{}`, false, all, practice.NotApplicable},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := inspect(t, tt.check, tt.description, tt.body, tt.off, tt.config)
@@ -160,7 +160,7 @@ func TestChecksTellAnEffectiveGateFromAnOpenOne(t *testing.T) {
 }
 
 func TestACheckWithoutKeysCannotTell(t *testing.T) {
-	a := loadText(t, keyed(ownID, visible))
+	a := loadText(t, withKey(ownID, visible))
 	e, err := New(Defaults(), a, Options{})
 	if err != nil {
 		t.Fatal(err)

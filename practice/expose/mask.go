@@ -153,26 +153,31 @@ func isDomain(text []byte) bool {
 const hashDigits = 32
 
 // A hasher is a keyed hash of one field.
-type hasher struct{ pool sync.Pool }
+type hasher struct{ pool sync.Pool } // *keyed
+
+// A keyed is one hash, with room for its result.
+type keyed struct {
+	mac hash.Hash
+	sum [sha256.Size]byte
+}
 
 // newHasher derives the field's own key, so that equal values of two fields do not look alike.
 func newHasher(key []byte, field string) *hasher {
 	own := hmac.New(sha256.New, key)
 	own.Write([]byte(field))
 	sub := own.Sum(nil)
-	return &hasher{sync.Pool{New: func() any { return hmac.New(sha256.New, sub) }}}
+	return &hasher{sync.Pool{New: func() any { return &keyed{mac: hmac.New(sha256.New, sub)} }}}
 }
 
 func (h *hasher) append(dst, text []byte) []byte {
-	m, ok := h.pool.Get().(hash.Hash)
+	k, ok := h.pool.Get().(*keyed)
 	if !ok {
 		return append(dst, "***"...) // cannot be: nothing else is put there
 	}
-	defer h.pool.Put(m)
-	m.Reset()
-	m.Write(text)
-	var sum [sha256.Size]byte
-	return hex.AppendEncode(dst, m.Sum(sum[:0])[:hashDigits/2])
+	defer h.pool.Put(k)
+	k.mac.Reset()
+	k.mac.Write(text)
+	return hex.AppendEncode(dst, k.mac.Sum(k.sum[:0])[:hashDigits/2])
 }
 
 // appendEscaped appends text as it stands inside a JSON string.
