@@ -315,6 +315,8 @@ func (c *class) keysFor(ctx context.Context, sealed []byte) (*keys, error) {
 	if k = c.keys.Load(); k.holds(sealed) || !c.mayLook() {
 		return k, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
 	next, err := c.v.load(ctx, c.name)
 	if err != nil || next == nil {
 		return k, err
@@ -322,6 +324,9 @@ func (c *class) keysFor(ctx context.Context, sealed []byte) (*keys, error) {
 	c.keys.CompareAndSwap(k, next) // else they were rotated here meanwhile, and what was read is old
 	return c.keys.Load(), nil
 }
+
+// lookTime bounds how long the store is waited for: others wait for the one that asks.
+const lookTime = 5 * time.Second
 
 // mayLook bounds how often values that no key opens make us ask the store.
 func (c *class) mayLook() bool {

@@ -170,7 +170,8 @@ func (f *field) openValue(x *exchange.Exchange, dst []byte, v view.Value) ([]byt
 	if !ok {
 		return dst, false, f.unopened(fmt.Errorf("it is bound to %q, and the answer does not say which", f.bind))
 	}
-	plain, err := f.open(x.Context(), v.Name(), id, v.Text)
+	// Not the context of x: an exchange that is only tried (view.Preview) has none.
+	plain, err := f.open(context.Background(), v.Name(), id, v.Text)
 	if err != nil {
 		return dst, false, f.unopened(err)
 	}

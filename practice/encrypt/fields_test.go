@@ -292,6 +292,22 @@ func TestFieldsAreSealedOnTheWayInAndPlainOnTheWayOut(t *testing.T) {
 	}
 }
 
+func TestAnAnswerIsOpenedWhereItIsOnlyTried(t *testing.T) {
+	r := newRig(t)
+	s := r.shop(r.open(key(t, 1)), "bank", bank)
+	s.put("/customers/7", customer)
+	i := slices.IndexFunc(s.fields.api.Operations, func(op *api.Operation) bool { return op.ID == "getCustomer" })
+	op := s.fields.api.Operations[i]
+	x := &exchange.Exchange{Operation: op, Request: exchange.Request{Params: []api.Param{{Name: "id", Value: "7"}}}}
+	v := view.Compile(op, view.NewRules(s.fields.api, false, s.fields.Edits), nil, "")
+	out, err := v.Preview(x, http.StatusOK, "application/json", []byte(s.body))
+	r.ok(err)
+	same(t, string(out), customer)
+	if _, err := v.Preview(x, http.StatusOK, "application/json", []byte(`{"card":"yett1.AAAAAAAAAAAAAAAA"}`)); problem.Code(err) != "sealed_value" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAValueThatLooksSealedComesBackAsItWasSent(t *testing.T) {
 	r := newRig(t)
 	s := r.shop(r.open(key(t, 1)), "bank", bank)
