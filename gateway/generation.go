@@ -210,7 +210,7 @@ func (gen *generation) buildPart(p *practice.Practice, s *config.Setting, env pr
 	if s.Off != "" && env.API != nil {
 		return &built{part: &practice.Part{}, setting: s}, nil
 	}
-	env.Log = env.Log.With("practice", p.Name)
+	env.Log, env.Observe = env.Log.With("practice", p.Name), s.Observe
 	part, err := p.Build(s.Config, &env)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.Name, err)

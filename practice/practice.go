@@ -131,6 +131,7 @@ type Env struct {
 	API       *api.API       // nil at the gateway's level
 	Operation *api.Operation // set at an operation's level
 	APIs      []*api.API     // all of the generation, at every level
+	Observe   bool           // only look: what is not a step or an edit must see to it that nothing is changed or refused
 	Alerts    *alert.Board   // what an operator should know now
 	Keeper    *Keeper        // of the process: Keep
 	Shared    *Keeper        // of the generation: Share

@@ -57,6 +57,9 @@ var Practice = practice.Define(practice.Spec[Config]{
 			return &practice.Part{Checks: checks(levels)}, nil
 		}
 		levels.add(env.API, env.Operation, c)
+		if env.Observe {
+			c.Undeclared = Report // a body is neither an edit's nor a step's to leave alone
+		}
 		m := New(c)
 		return &practice.Part{Request: m.Request, Response: m.Response, Header: m.Header, Edits: m.Edits}, nil
 	},

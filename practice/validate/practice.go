@@ -83,6 +83,9 @@ var Practice = practice.Define(practice.Spec[Config]{
 		if env.API == nil {
 			return &practice.Part{Checks: checks()}, nil
 		}
+		if env.Observe {
+			c.Responses = Report // of answers nothing is refused either
+		}
 		v := New(c)
 		return &practice.Part{Request: v.Check, Judge: v.Judge}, nil
 	},
