@@ -52,7 +52,7 @@ var (
 	requestOrder    = []string{"allowlist", "cors", "inventory", "apikey", "token", "authn", "ratelimit", "minimize", "validate", "expose", "encrypt"}
 	responseOrder   = []string{"cors"}
 	editOrder       = []string{"encrypt", "minimize", "expose"} // whose edits the pass over bodies makes; it stands behind responseOrder
-	behindView      = []string{"sanitize", "minimize"} // what sanitize hides must not be told from what minimize refuses
+	behindView      = []string{"sanitize", "minimize"}          // what sanitize hides must not be told from what minimize refuses
 	headerOrder     = []string{"https", "ratelimit", "minimize", "sanitize", "cors"}
 )
 
