@@ -206,6 +206,32 @@ properties:
 	}
 }
 
+func TestAPatternSaysNothingOfNamesThatItDoesNotMatch(t *testing.T) {
+	for _, tt := range []struct{ name, more string }{
+		{"few patterns", ""},
+		{"many patterns", `"^1": {}, "^2": {}, "^3": {}, `},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := compile(t, schema.OpenAPI31, `{patternProperties: {`+tt.more+`"^a": {type: object, properties: {x: {}}}, "b$": {type: object, writeOnly: true}},
+				allOf: [{additionalProperties: {readOnly: true}}]}`).Shape()
+			for _, m := range []struct {
+				name                      string
+				open, writeOnly, readOnly bool
+			}{
+				{"a", false, false, true},
+				{"b", true, true, true},
+				{"ab", false, true, true}, // certain on both sides: what one lists the other does not open
+				{"c", true, false, true},
+			} {
+				got, declared := p.Find([]byte(m.name))
+				if declared != (m.name != "c") || got.Open() != m.open || got.WriteOnly() != m.writeOnly || got.ReadOnly() != m.readOnly {
+					t.Errorf("%s: declared %v, open %v, write-only %v, read-only %v", m.name, declared, got.Open(), got.WriteOnly(), got.ReadOnly())
+				}
+			}
+		})
+	}
+}
+
 func TestGitHubsSchemasCompile(t *testing.T) {
 	path := os.Getenv("YETT_GITHUB_OPENAPI")
 	if path == "" {

@@ -4,7 +4,9 @@
 package schema
 
 import (
+	"math/bits"
 	"regexp"
+	"slices"
 
 	"yett/internal/source"
 )
@@ -26,8 +28,8 @@ type Shape struct {
 	members   map[string]*Shape
 	names     []string // of members, in the order of the description
 	patterns  []*regexp.Regexp
-	patterned *Shape // members whose names match one of patterns
-	rest      *Shape // members that are not declared, where the place is open
+	patterned []*Shape // members whose names match patterns; see matching
+	rest      *Shape   // members that are not declared, where the place is open
 	prefix    []*Shape
 	items     *Shape // after prefix
 }
@@ -141,12 +143,31 @@ func (p *Shape) find(name []byte) (*Shape, bool) {
 	if c, ok := p.members[string(name)]; ok {
 		return c, true
 	}
-	for _, re := range p.patterns {
+	var matched uint64
+	for i, re := range p.patterns {
 		if re.Match(name) {
-			return p.patterned, true
+			matched |= 1 << min(i, 63)
 		}
 	}
-	return p.rest, false
+	if matched == 0 {
+		return p.rest, false
+	}
+	return p.patterned[matching(matched, len(p.patterns))], true
+}
+
+// maxSubsets is up to how many patterns there is a place for each set of them that a name may match. Of more there is one
+// for each pattern, and one, the last, for names that match several, as if they matched all.
+const maxSubsets = 4
+
+// matching returns the position in patterned of names that match this set of n patterns.
+func matching(set uint64, n int) int {
+	switch {
+	case n <= maxSubsets:
+		return int(set) - 1
+	case bits.OnesCount64(set) == 1 && set < 1<<63:
+		return bits.TrailingZeros64(set)
+	}
+	return n
 }
 
 // Each calls f with every shape one level below p, in the order of the description: what is said of a member, with its
@@ -158,8 +179,8 @@ func (p *Shape) Each(f func(child *Shape, member string, item, declared bool)) {
 	for _, name := range p.names {
 		f(p.members[name], name, false, true)
 	}
-	for _, s := range []*Shape{p.patterned, p.rest} {
-		if s != nil {
+	for i, s := range append(p.patterned[:len(p.patterned):len(p.patterned)], p.rest) {
+		if s != nil && !slices.Contains(p.patterned[:min(i, len(p.patterned))], s) {
 			f(s, "", false, false)
 		}
 	}

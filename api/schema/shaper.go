@@ -5,6 +5,7 @@ package schema
 
 import (
 	"encoding/binary"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -292,7 +293,7 @@ func (b *shaper) combineTypes(t Types, certain, alternatives []*Schema) Types {
 }
 
 func (b *shaper) fillObject(p *Shape, all []entry) {
-	var patterned, rest []entry
+	var rest []entry
 	for _, e := range all {
 		o := e.schema.object
 		if o == nil {
@@ -308,13 +309,55 @@ func (b *shaper) fillObject(p *Shape, all []entry) {
 			}
 		}
 		for _, r := range o.patterns {
-			p.patterns = append(p.patterns, r.re)
-			patterned = append(patterned, entry{r.schema, true})
+			if !slices.ContainsFunc(p.patterns, func(re *regexp.Regexp) bool { return re.String() == r.re.String() }) {
+				p.patterns = append(p.patterns, r.re)
+			}
 		}
 		rest = appendRest(rest, e)
 	}
-	p.patterned = b.place(patterned)
 	p.rest = b.place(rest)
+	b.fillPatterned(p, all)
+}
+
+// fillPatterned finds what applies to names that match patterns. A name matches some and not others, and what is said of
+// the others must neither open it nor keep anything from it.
+func (b *shaper) fillPatterned(p *Shape, all []entry) {
+	n := len(p.patterns)
+	if n == 0 {
+		return
+	}
+	add := func(matched func(int) bool) { p.patterned = append(p.patterned, b.place(p.aboutMatched(matched, all))) }
+	if n <= maxSubsets {
+		for set := 1; set < 1<<n; set++ {
+			add(func(i int) bool { return set&(1<<i) != 0 })
+		}
+		return
+	}
+	for one := range n {
+		add(func(i int) bool { return i == one })
+	}
+	add(func(int) bool { return true })
+}
+
+// aboutMatched returns what applies to a member that is not listed, whose name matches some of the patterns.
+func (p *Shape) aboutMatched(matched func(int) bool, all []entry) (entries []entry) {
+	for _, e := range all {
+		o := e.schema.object
+		if o == nil {
+			continue
+		}
+		known := false
+		for _, r := range o.patterns {
+			if matched(slices.IndexFunc(p.patterns, func(re *regexp.Regexp) bool { return re.String() == r.re.String() })) {
+				known = true
+				entries = append(entries, entry{r.schema, e.alt})
+			}
+		}
+		if !known {
+			entries = appendRest(entries, e)
+		}
+	}
+	return entries
 }
 
 // about returns what applies to the member name.
