@@ -256,12 +256,13 @@ func (v *View) pass(x *exchange.Exchange, f form, s *schema.Schema) *pass {
 	} else {
 		p.root = place{shape: shape, rule: v.rules.of(shape)}
 	}
-	p.textEvents = shape == nil || shape.Types()&(schema.Object|schema.Array) == 0 || shape.Types().Has(schema.String)
+	p.textEvents = shape == nil || shape.Types()&(schema.Object|schema.Array) == 0 ||
+		shape.Open() && shape.Members() == 0 && shape.Item(0) == nil // nothing is said that text could be a way round
 	if f == events && p.textEvents {
 		p.schema, p.judge = nil, nil
 		p.root.shape = nil
 	}
-	p.root.sel = selected(x.Answer.Selected())
+	p.root.sel, p.root.body = selected(x.Answer.Selected()), true
 	return p
 }
 
@@ -323,7 +324,7 @@ func private(h *exchange.Header) {
 func Rewrite(x *exchange.Exchange, dst []byte, doc *jsonstream.Doc, root *schema.Shape, rules *Rules) ([]byte, bool, error) {
 	var w walker
 	w.start(x, rules)
-	out, changed, err := w.walk(dst, doc.Bytes(), doc, sealing, root, rules.of(root), nil)
+	out, changed, err := w.walk(dst, doc.Bytes(), doc, sealing, place{shape: root, rule: rules.of(root)})
 	w.report()
 	return out, changed, err
 }
@@ -336,6 +337,7 @@ func (v *View) Preview(x *exchange.Exchange, status int, contentType string, bod
 		return body, nil
 	}
 	p := v.pass(x, f, v.describe(status, contentType))
+	p.judge = nil // nobody is there to be told
 	defer p.end()
 	return p.Filter(nil, body, false, true)
 }

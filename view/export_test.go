@@ -45,3 +45,26 @@ func (v *View) Pieces(x *exchange.Exchange, contentType string, body []byte, s S
 	}
 	return out, err
 }
+
+// Feed sends body through a pass in pieces, as an exchange does, and calls send with what leaves.
+func (v *View) Feed(x *exchange.Exchange, held, body []byte, size int, send func([]byte)) ([]byte, error) {
+	p := v.pass(x, whole, v.describe(200, "application/json"))
+	defer p.end()
+	for len(body) > 0 {
+		n := min(size, len(body))
+		out, err := p.Filter(held[:0], body[:n], false, false)
+		if err != nil {
+			return held, err
+		}
+		if held = out; len(out) > 0 {
+			send(out)
+		}
+		body = body[n:]
+	}
+	out, err := p.Filter(held[:0], nil, false, true)
+	if err != nil {
+		return held, err
+	}
+	send(out)
+	return out, nil
+}

@@ -4,39 +4,56 @@
 package view
 
 import (
+	"bytes"
 	"hash/maphash"
+	"slices"
 
 	"yett/api/schema"
 	"yett/jsonstream"
 )
 
-// A long is where a pass is in a document that is longer than the window: the containers around it are followed by their
-// brackets, and each value that fits in the window is a document of its own.
+// A long is where a pass is in a document that is longer than the window. The containers around the place are open, and as
+// many of the members or items that follow as are here whole are indexed together: a run. Only a value that does not fit
+// in the window is entered.
 type long struct {
 	on     bool
 	state  state
+	at     int // in buf: all before it has left
 	frames []frame
 	next   coming
-	skip   skipper
-	string bool // inside a string that is longer than maxLeaf
+	names  int // in all frames
+	scanner
 }
 
 // A frame is a container that is open.
 type frame struct {
 	kind  jsonstream.Kind
 	at    place
+	drop  bool // it is read, and does not leave
 	level schema.Level
-	count int // members or items so far
-	kept  int // of which so many have left
+	count int  // members or items so far
+	kept  bool // some of which have left
 	names map[uint64]struct{}
 	path  string
+	name  []byte // of the member that holds it
+
+	beside []sibling
 }
 
-// coming is the value that is to come.
+// A sibling is a member of an object in pieces that an edit may ask for. Only what comes before the value is known.
+type sibling struct{ name, text string }
+
+const (
+	maxSiblings   = 32
+	maxSiblingLen = 256
+)
+
+// coming is a value that is too long to be in a run.
 type coming struct {
 	at    place
 	level schema.Level
 	path  string
+	name  []byte
 	drop  bool
 }
 
@@ -45,106 +62,104 @@ type state uint8
 const (
 	wantValue state = iota
 	wantFirst       // a member, an item or the end
-	wantName
+	wantNext        // a member or an item
 	wantColon
 	wantComma // or the end
+	inString  // that is longer than a leaf
 	wantEnd   // of the text
 )
-
-func (l *long) begin(root place, level schema.Level) {
-	l.on, l.state = true, wantValue
-	l.next = coming{at: root, level: level}
-}
 
 // seed makes hashes of names differ from process to process.
 var seed = maphash.MakeSeed()
 
-// stream goes on in a long document as far as what is there allows.
-func (p *pass) stream(dst []byte, last bool) ([]byte, error) {
-	i := 0
+// begin makes the answer a long one.
+func (p *pass) begin() {
+	l := &p.long
+	l.on, l.state = true, wantValue
+	l.commas = append(l.commas[:0], -1)
+	l.next.at = p.root
+	if p.judges() {
+		l.next.level = p.schema.Level()
+	}
+	// A run gets brackets around it; before the first one there is no byte to write the bracket on.
+	p.buf = slices.Insert(p.buf, 0, ' ')
+	l.scanner.pos, l.at = 1, 1
+}
+
+// stream goes on in a long document as far as what is there allows. It takes in no more than half a window at a time.
+func (p *pass) stream(dst, chunk []byte, last bool) ([]byte, error) {
+	l := &p.long
 	for {
-		n, more, err := p.step(&dst, p.buf[i:], last)
-		i += n
-		if err != nil {
-			return dst, err
+		n := min(len(chunk), max(p.window/2, 1))
+		p.buf = append(p.buf, chunk[:n]...)
+		chunk = chunk[n:]
+		for more := true; more; {
+			var err error
+			if dst, more, err = p.advance(dst, last && len(chunk) == 0); err != nil {
+				return dst, err
+			}
 		}
-		if !more {
+		if done := l.at - 1; done > 0 {
+			p.buf = p.buf[:1+copy(p.buf[1:], p.buf[l.at:])]
+			l.at = 1
+			l.shift(done)
+		}
+		if len(chunk) == 0 {
 			break
 		}
 	}
-	if last && (p.long.state != wantEnd || i < len(p.buf)) {
+	if last && l.state != wantEnd {
 		return dst, broken(errTruncated)
 	}
-	p.buf = p.buf[:copy(p.buf, p.buf[i:])]
 	return dst, nil
 }
 
-// step takes one token, or one value, from the beginning of b. more is false where it needs more than b.
-func (p *pass) step(dst *[]byte, b []byte, last bool) (n int, more bool, err error) {
+// advance takes one token, one run, one value or one piece of a string. more is false where it needs more than there is.
+func (p *pass) advance(dst []byte, last bool) (_ []byte, more bool, err error) {
 	l := &p.long
-	if l.skip.on {
-		n = l.skip.feed(b)
-		if l.skip.on {
-			return n, false, nil
-		}
-		p.after()
-		return n, true, nil
+	if err := l.scan(p.buf, len(l.frames)); err != nil {
+		return dst, false, err
 	}
-	if l.string {
-		return p.pieceOfString(dst, b)
-	}
-	for n < len(b) && (b[n] == ' ' || b[n] == '\t' || b[n] == '\r' || b[n] == '\n') {
-		n++
-	}
-	if n == len(b) {
-		return n, false, nil
-	}
-	var took int
-	switch c := b[n]; l.state {
-	case wantEnd:
-		return n, false, broken(errTrailing)
-	case wantFirst:
-		if c == l.top().closing() {
-			return n + 1, true, p.close(dst)
+	if l.state != inString {
+		for l.at < len(p.buf) && (p.buf[l.at] == ' ' || p.buf[l.at] == '\t' || p.buf[l.at] == '\r' || p.buf[l.at] == '\n') {
+			l.at++
 		}
-		if l.state = wantName; l.top().kind == jsonstream.Array {
-			l.state = wantValue
-			err = p.nextItem()
-		}
-		return n, true, err
-	case wantComma:
-		switch c {
-		case l.top().closing():
-			return n + 1, true, p.close(dst)
-		case ',':
-			if l.state = wantName; l.top().kind == jsonstream.Array {
-				l.state = wantValue
-				err = p.nextItem()
-			}
-			return n + 1, true, err
-		}
-		return n, false, broken(errSyntax)
+	}
+	if l.at >= len(p.buf) {
+		return dst, false, nil
+	}
+	switch c := p.buf[l.at]; l.state {
+	case wantFirst, wantNext:
+		return p.run(dst)
 	case wantColon:
 		if c != ':' {
-			return n, false, broken(errSyntax)
+			return dst, false, broken(errSyntax)
 		}
+		l.at++
 		l.state = wantValue
-		return n + 1, true, nil
-	case wantName:
-		took, more, err = p.name(dst, b[n:])
+	case wantComma:
+		if c != ',' {
+			return p.close(dst)
+		}
+		l.at++
+		l.state = wantNext
+	case inString:
+		return p.pieceOfString(dst)
+	case wantEnd:
+		return dst, false, broken(errTrailing)
 	default:
-		took, more, err = p.nextValue(dst, b[n:], last)
+		return p.longValue(dst, last)
 	}
-	return n + took, more, err
+	return dst, true, nil
 }
 
 func (l *long) top() *frame { return &l.frames[len(l.frames)-1] }
 
-func (f *frame) closing() byte {
+func (f *frame) brackets() (opening, closing byte) {
 	if f.kind == jsonstream.Object {
-		return '}'
+		return '{', '}'
 	}
-	return ']'
+	return '[', ']'
 }
 
 // after goes on behind a value.
@@ -154,193 +169,363 @@ func (p *pass) after() {
 	}
 }
 
-// name takes the name of a member.
-func (p *pass) name(dst *[]byte, b []byte) (int, bool, error) {
+// run takes the members or items that are here whole, or leads to one that does not fit.
+func (p *pass) run(dst []byte) (_ []byte, more bool, err error) {
 	l, f := &p.long, p.long.top()
-	if b[0] != '"' {
-		return 0, false, broken(errSyntax)
+	end := l.commas[len(l.frames)]
+	switch {
+	case l.closed:
+		end = l.pos
+	case end >= l.at:
+	case len(p.buf)-l.at <= p.window:
+		return dst, false, nil
+	case f.kind == jsonstream.Object:
+		return p.longMember(dst)
+	default:
+		return dst, true, p.longItem()
 	}
-	n := stringEnd(b, 1)
-	if n < 0 {
-		if len(b) > p.window {
-			return 0, false, broken(errTooLong)
+	if end == l.at {
+		if !l.closed || l.state == wantNext {
+			return dst, false, broken(errSyntax)
 		}
-		return 0, false, nil
+		return p.close(dst)
 	}
-	if err := p.index.Parse(b[:n], limits); err != nil {
-		return 0, false, broken(err)
+	from, behind := l.at-1, p.buf[end]
+	p.buf[from], p.buf[end] = f.brackets()
+	dst, err = p.members(dst, p.buf[from:end+1], f)
+	p.buf[end] = behind
+	l.at, l.state = end, wantComma
+	return dst, true, err
+}
+
+// members appends what may leave of a run, which has brackets around it.
+func (p *pass) members(dst, data []byte, f *frame) ([]byte, error) {
+	p.base, p.name, p.beside = f.path, f.name, p.around()
+	p.runs, p.first = true, f.count
+	defer func() { p.runs, p.first = false, 0 }()
+	doc, data, err := p.read(data, f.at)
+	if err != nil {
+		return dst, err
 	}
-	name := p.index.Text(p.index.Root())
+	if err := p.meet(doc, f); err != nil {
+		return dst, err
+	}
+	f.count += doc.Len(doc.Root())
+	if f.drop {
+		return dst, nil
+	}
+	before := len(dst)
+	if f.kept {
+		dst = append(dst, ',')
+	}
+	dst, _, err = p.walk(dst, data, doc, leaving, f.at)
+	if !p.left {
+		dst = dst[:before]
+	}
+	f.kept = f.kept || p.left
+	return dst, err
+}
+
+// meet remembers the names in a run, and holds what is in it against its schema.
+func (p *pass) meet(doc *jsonstream.Doc, f *frame) error {
+	if f.kind == jsonstream.Object {
+		for n := doc.First(doc.Root()); n != jsonstream.None; n = doc.Next(n) {
+			name := doc.Name(n)
+			if err := p.meetName(name, f); err != nil {
+				return err
+			}
+			p.remember(doc, n, name, f)
+		}
+	}
+	i := f.count
+	for n := doc.First(doc.Root()); n != jsonstream.None && p.judges(); n = doc.Next(n) {
+		level := f.level.Item(i)
+		if f.kind == jsonstream.Object {
+			level = f.level.Member(doc.Name(n))
+		}
+		if found := level.Check(doc, n, &answering); len(found) > 0 {
+			p.base = f.path + template(string(doc.AppendPointer(nil, n)))
+			if err := p.found(found); err != nil {
+				return err
+			}
+			p.base = f.path
+		}
+		i++
+	}
+	return nil
+}
+
+// meetName refuses a name that the object has had before.
+func (p *pass) meetName(name []byte, f *frame) error {
 	h := maphash.Bytes(seed, name)
 	if _, twice := f.names[h]; twice {
-		return 0, false, broken(errDuplicate)
+		return broken(errDuplicate)
 	}
-	if len(f.names) >= maxNames {
-		return 0, false, broken(errTooMany)
+	if p.long.names++; p.long.names > maxNames {
+		return broken(errTooMany)
 	}
 	if f.names == nil {
 		f.names = make(map[uint64]struct{})
 	}
 	f.names[h] = struct{}{}
-	f.count++
+	return nil
+}
 
-	p.base = f.path
-	at, drop, err := p.member(jsonstream.None, name, f.at.shape, f.at.rule, f.at.sel)
-	if err != nil {
-		return 0, false, err
+// remember keeps a short text or number for edits of what comes after it.
+func (p *pass) remember(doc *jsonstream.Doc, n jsonstream.Node, name []byte, f *frame) {
+	kind := doc.Kind(n)
+	if !p.opens || kind != jsonstream.String && kind != jsonstream.Number || len(f.beside) == maxSiblings || len(doc.Raw(n)) > maxSiblingLen {
+		return
 	}
-	l.next = coming{at: at, drop: drop}
-	if !drop {
+	s := sibling{name: string(name), text: string(doc.Text(n))}
+	if kind == jsonstream.Number {
+		s.text = string(doc.Raw(n))
+	}
+	f.beside = append(f.beside, s)
+}
+
+// around is what is known of the object that holds the values to come.
+func (p *pass) around() []sibling {
+	for i := len(p.long.frames) - 1; i >= 0; i-- {
+		if f := &p.long.frames[i]; f.kind == jsonstream.Object {
+			return f.beside
+		}
+	}
+	return nil
+}
+
+// longMember takes the name of a member that does not fit.
+func (p *pass) longMember(dst []byte) ([]byte, bool, error) {
+	l, f := &p.long, p.long.top()
+	b := p.buf[l.at:]
+	if b[0] != '"' {
+		return dst, false, broken(errSyntax)
+	}
+	n := stringEnd(b, 1)
+	if n < 0 {
+		return dst, false, broken(errTooLong)
+	}
+	if err := p.index.Parse(b[:n], limits); err != nil {
+		return dst, false, broken(err)
+	}
+	name := p.index.Text(p.index.Root())
+	if err := p.meetName(name, f); err != nil {
+		return dst, false, err
+	}
+	f.count++
+	l.next = coming{name: bytes.Clone(name), path: f.path + template("/"+string(name)), drop: f.drop}
+	if p.judges() {
 		l.next.level = f.level.Member(name)
-		l.next.path = f.path + template("/"+string(name))
-		if f.kept > 0 {
-			*dst = append(*dst, ',')
-		}
-		*dst = append(append(*dst, b[:n]...), ':')
-		f.kept++
 	}
+	p.base, p.name = f.path, l.next.name
+	if f.drop {
+		l.next.at.shape, _ = f.at.shape.Find(name)
+		l.next.at.rule = p.rules.of(l.next.at.shape)
+	} else {
+		var err error
+		if l.next.at, l.next.drop, err = p.member(jsonstream.None, name, f.at); err != nil {
+			return dst, false, err
+		}
+	}
+	if !l.next.drop {
+		if f.kept {
+			dst = append(dst, ',')
+		}
+		dst = append(append(dst, b[:n]...), ':')
+		f.kept = true
+	}
+	l.at += n
 	l.state = wantColon
-	return n, true, nil
+	return dst, true, nil
 }
 
-// nextItem readies the next item of an array.
-func (p *pass) nextItem() error {
-	f := p.long.top()
+// longItem readies an item that does not fit.
+func (p *pass) longItem() error {
+	l, f := &p.long, p.long.top()
+	l.next = coming{path: f.path + "/*", name: f.name, drop: f.drop}
+	if p.judges() {
+		l.next.level = f.level.Item(f.count)
+	}
+	l.state = wantValue
 	shape := f.at.shape.Item(f.count)
-	rule := p.rules.item(f.at.rule, shape)
-	p.base = f.path + "/*"
-	drop, err := p.strips(jsonstream.None, nil, rule.strip)
-	p.long.next = coming{
-		at: place{shape, rule, f.at.sel}, level: f.level.Item(f.count), path: f.path + "/*", drop: drop,
+	l.next.at = place{shape: shape, rule: p.rules.item(f.at.rule, shape), sel: f.at.sel}
+	if !f.drop {
+		p.base, p.name = l.next.path, f.name
+		var err error
+		if l.next.drop, err = p.strips(jsonstream.None, nil, f.at.itemStrip(l.next.at.rule)); err != nil {
+			return err
+		}
 	}
 	f.count++
-	return err
+	return nil
 }
 
-// nextValue takes a value that fits, or enters one that does not.
-func (p *pass) nextValue(dst *[]byte, b []byte, last bool) (int, bool, error) {
+// longValue enters a value that does not fit. One of which only white space or the end is missing is a document of its own.
+func (p *pass) longValue(dst []byte, last bool) (_ []byte, more bool, err error) {
 	l := &p.long
-	n, ok := valueEnd(b, last)
-	c := b[0]
-	if ok {
-		if l.next.drop {
-			p.after()
-			return n, true, nil
+	b := p.buf[l.at:]
+	n := 0
+	switch c := b[0]; {
+	case c == '{' || c == '[':
+		if l.depth > len(l.frames) {
+			return p.open(dst, c)
 		}
-		p.comma(dst)
-		p.base = l.next.path
-		out, err := p.document(*dst, b[:n], l.next.at, p.atLevel(l.next.level))
-		*dst = out
-		p.after()
-		return n, true, err
-	}
-	if last {
-		return 0, false, broken(errTruncated)
-	}
-	if len(b) <= p.window {
-		return 0, false, nil
-	}
-	if l.next.drop {
-		l.skip = skipper{on: true}
-		return 0, true, nil
-	}
-	switch c {
-	case '{', '[':
-		return p.open(dst, c)
-	case '"':
+		n = containerEnd(b)
+	case c == '"' && l.quoted && l.opened == l.at:
 		if len(b) <= p.leaf {
-			return 0, false, nil
+			return dst, false, nil
 		}
 		return p.openString(dst)
+	case c == '"':
+		n = stringEnd(b, 1)
+	default:
+		n = bytes.IndexAny(b, ",]} \t\r\n:")
+		switch {
+		case n == 0:
+			return dst, false, broken(errSyntax)
+		case n < 0 && len(b) > p.window:
+			return dst, false, broken(errTooLong)
+		case n < 0 && !last:
+			return dst, false, nil
+		case n < 0:
+			n = len(b)
+		}
 	}
-	return 0, false, broken(errTooLong)
+	if n < 0 {
+		return dst, false, broken(errSyntax)
+	}
+	dst, err = p.single(dst, b[:n])
+	l.at += n
+	p.after()
+	return dst, true, err
+}
+
+// single appends a value that turns out to fit.
+func (p *pass) single(dst, data []byte) ([]byte, error) {
+	next := &p.long.next
+	p.base, p.name, p.beside = next.path, next.name, p.around()
+	if data[0] == '{' {
+		p.beside = nil // what is in it stands beside one another
+	}
+	doc, data, err := p.read(data, next.at)
+	if err != nil {
+		return dst, err
+	}
+	if p.judges() {
+		if err := p.found(next.level.Check(doc, doc.Root(), &answering)); err != nil {
+			return dst, err
+		}
+	}
+	if len(p.long.frames) > 0 {
+		if f := p.long.top(); f.kind == jsonstream.Object {
+			p.remember(&p.index, p.index.Root(), next.name, f)
+		}
+	}
+	if next.drop {
+		return dst, nil
+	}
+	dst = p.comma(dst)
+	dst, _, err = p.walk(dst, data, doc, leaving, next.at)
+	return dst, err
 }
 
 // comma separates items; members have theirs before the name.
-func (p *pass) comma(dst *[]byte) {
+func (p *pass) comma(dst []byte) []byte {
 	if len(p.long.frames) == 0 {
-		return
+		return dst
 	}
 	f := p.long.top()
-	if f.kind != jsonstream.Array {
-		return
+	if f.kind == jsonstream.Array && f.kept {
+		dst = append(dst, ',')
 	}
-	if f.kept > 0 {
-		*dst = append(*dst, ',')
-	}
-	f.kept++
-}
-
-func (p *pass) atLevel(at schema.Level) judging {
-	if p.judge == nil || p.schema == nil {
-		return nil
-	}
-	return func(doc *jsonstream.Doc) []schema.Finding { return at.Check(doc, doc.Root(), &answering) }
+	f.kept = true
+	return dst
 }
 
 // open enters a container.
-func (p *pass) open(dst *[]byte, c byte) (int, bool, error) {
+func (p *pass) open(dst []byte, c byte) ([]byte, bool, error) {
 	l := &p.long
 	kind := jsonstream.Object
 	if c == '[' {
 		kind = jsonstream.Array
 	}
-	if done, err := p.replaceLong(dst, kind); done || err != nil {
-		return 0, true, err
-	}
-	if len(l.frames) >= limits.Depth {
-		return 0, false, broken(errTooDeep)
-	}
 	p.base = l.next.path
-	if p.judge != nil && p.schema != nil {
+	if p.judges() {
 		if err := p.found(l.next.level.Type(kind)); err != nil {
-			return 0, false, err
+			return dst, false, err
 		}
 		if l.next.level.Partial() {
 			if err := p.beyond(); err != nil {
-				return 0, false, err
+				return dst, false, err
 			}
 		}
 	}
-	p.comma(dst)
-	*dst = append(*dst, c)
-	l.frames = append(l.frames, frame{kind: kind, at: l.next.at, level: l.next.level, path: l.next.path})
+	dst, err := p.replaceLong(dst, kind)
+	if err != nil {
+		return dst, false, err
+	}
+	if !l.next.drop {
+		dst = append(p.comma(dst), c)
+	}
+	l.frames = append(l.frames, frame{
+		kind: kind, at: l.next.at, drop: l.next.drop, level: l.next.level, path: l.next.path, name: l.next.name,
+	})
+	l.at++
 	l.state = wantFirst
-	return 1, true, nil
+	return dst, true, nil
 }
 
-// replaceLong lets edits replace a value that no index holds: they see its kind alone.
-func (p *pass) replaceLong(dst *[]byte, kind jsonstream.Kind) (bool, error) {
+// replaceLong lets edits replace a value that no index holds: they see its kind alone. What is replaced is dropped.
+func (p *pass) replaceLong(dst []byte, kind jsonstream.Kind) ([]byte, error) {
 	l := &p.long
-	p.base = l.next.path
+	if l.next.drop {
+		return dst, nil
+	}
+	p.base, p.name = l.next.path, l.next.name
+	with := []byte(nil)
 	for _, b := range l.next.at.rule.replace[leaving] {
 		if !p.active[b.index] {
 			continue
 		}
-		out, changed, err := b.Value(p.x, p.value[:0], Value{Kind: kind})
-		if err != nil {
-			return false, err
+		out, changed, err := b.Value(p.x, p.value[:0], Value{Kind: kind, name: p.name})
+		if err != nil || changed {
+			p.count(b, jsonstream.None, nil)
 		}
-		if !changed {
-			continue
-		}
-		p.value = out
-		p.count(b, jsonstream.None, nil)
 		if b.Observe {
 			continue
 		}
-		p.comma(dst)
-		*dst = append(*dst, out...)
-		l.skip = skipper{on: true}
-		return true, nil
+		if err != nil {
+			return dst, err
+		}
+		if changed {
+			p.value, with = out, out
+			break
+		}
 	}
-	return false, nil
+	if with == nil && l.next.at.body {
+		gone, err := p.strips(jsonstream.None, nil, l.next.at.rule.strip)
+		if err != nil {
+			return dst, err
+		}
+		if gone {
+			with = nothing
+		}
+	}
+	if with != nil {
+		dst = append(p.comma(dst), with...)
+		l.next.drop = true
+	}
+	return dst, nil
 }
 
 // close leaves the innermost container.
-func (p *pass) close(dst *[]byte) error {
+func (p *pass) close(dst []byte) ([]byte, bool, error) {
 	l, f := &p.long, p.long.top()
-	if p.judge != nil && p.schema != nil {
+	_, closing := f.brackets()
+	if !l.closed || l.pos != l.at || p.buf[l.at] != closing {
+		return dst, false, broken(errSyntax)
+	}
+	if p.judges() {
 		p.base = f.path
 		names := f.names
 		has := func(name string) bool {
@@ -348,45 +533,126 @@ func (p *pass) close(dst *[]byte) error {
 			return ok
 		}
 		if err := p.found(f.level.End(f.kind, f.count, has)); err != nil {
-			return err
+			return dst, false, err
 		}
 	}
-	*dst = append(*dst, f.closing())
+	if !f.drop {
+		dst = append(dst, closing)
+	}
+	l.names -= len(f.names)
 	*f = frame{}
 	l.frames = l.frames[:len(l.frames)-1]
+	l.leave()
+	l.at++
 	p.after()
+	return dst, true, nil
+}
+
+// A scanner follows strings and brackets through all of the text, each byte once. Whether it is JSON is for the index to
+// say: what the scanner makes of a text that is not is refused there.
+type scanner struct {
+	pos     int // in buf: all before it has been scanned
+	quoted  bool
+	escaped bool
+	opened  int // where the string that is open began
+	depth   int
+	commas  []int // where the last one was, by depth
+	closed  bool  // at pos stands the bracket that closes the innermost frame
+}
+
+// scan goes on to the end of b, or to the bracket that closes the container around which there are as many others as
+// frames says.
+func (s *scanner) scan(b []byte, frames int) error {
+	if s.closed {
+		return nil
+	}
+	i := s.pos
+	for i < len(b) {
+		if s.quoted {
+			i = s.string(b, i)
+			continue
+		}
+		switch c := b[i]; c {
+		case '"':
+			s.quoted, s.opened = true, i
+		case ',':
+			s.commas[s.depth] = i
+		case '{', '[':
+			if s.depth++; s.depth > limits.Depth {
+				return broken(errTooDeep)
+			}
+			s.commas = append(s.commas, -1)
+		case '}', ']':
+			if s.depth <= frames {
+				s.pos, s.closed = i, true
+				return nil
+			}
+			s.depth--
+			s.commas = s.commas[:s.depth+1]
+		}
+		i++
+	}
+	s.pos = i
 	return nil
 }
 
-// A skipper passes over a value that does not leave.
-type skipper struct {
-	on, quoted, escaped bool
-	depth               int
+// string goes on in a string, to the byte behind its end if it is there.
+func (s *scanner) string(b []byte, i int) int {
+	if s.escaped && i < len(b) {
+		s.escaped = false
+		i++
+	}
+	for i < len(b) {
+		switch b[i] {
+		case '"':
+			s.quoted = false
+			return i + 1
+		case '\\':
+			if i+1 == len(b) {
+				s.escaped = true
+			}
+			i++
+		}
+		i++
+	}
+	return len(b)
 }
 
-// feed returns how much of b it has passed over. It is off behind the value.
-func (s *skipper) feed(b []byte) int {
-	for i, c := range b {
-		switch {
-		case s.escaped:
-			s.escaped = false
-		case s.quoted:
-			s.escaped = c == '\\'
-			s.quoted = c != '"'
-			if !s.quoted && s.depth == 0 {
-				s.on = false
-				return i + 1
+// leave goes past the bracket at pos.
+func (s *scanner) leave() {
+	s.closed = false
+	s.pos++
+	s.depth--
+	s.commas = s.commas[:max(s.depth+1, 1)]
+}
+
+// shift tells that n bytes at the beginning of buf are gone.
+func (s *scanner) shift(n int) {
+	s.pos -= n
+	s.opened -= n
+	for i := range s.commas {
+		s.commas[i] -= n
+	}
+}
+
+// containerEnd finds where the container at the beginning of b ends; -1: it does not.
+func containerEnd(b []byte) int {
+	depth := 0
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			n := stringEnd(b[i:], 1)
+			if n < 0 {
+				return -1
 			}
-		case c == '"':
-			s.quoted = true
-		case c == '{' || c == '[':
-			s.depth++
-		case c == '}' || c == ']':
-			if s.depth--; s.depth <= 0 {
-				s.on = false
+			i += n - 1
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
 				return i + 1
 			}
 		}
 	}
-	return len(b)
+	return -1
 }

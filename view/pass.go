@@ -52,6 +52,7 @@ type pass struct {
 	index, plain   jsonstream.Doc
 	opened, quoted []byte // scratch
 	buf            []byte // what could not be judged yet
+	seen, line     int    // of records and events: how far buf was searched for an end, and where its last line begins
 	textEvents     bool   // events need not be JSON
 	passed         bool   // the judge has let findings pass
 	unjudged       bool   // the judge knows that not everything is judged
@@ -106,22 +107,22 @@ func (p *pass) Filter(dst, chunk []byte, flush, last bool) ([]byte, error) {
 	case events:
 		return p.events(dst, chunk, last)
 	case text:
-		return p.text(dst, chunk, last)
+		return p.text(dst, chunk, flush, last)
 	}
-	if last && len(p.buf) == 0 && !p.long.on {
-		return p.whole(dst, chunk)
+	if !p.long.on {
+		if len(p.buf)+len(chunk) <= p.window {
+			if last && len(p.buf) == 0 {
+				return p.whole(dst, chunk)
+			}
+			p.buf = append(p.buf, chunk...)
+			if last {
+				return p.whole(dst, p.buf)
+			}
+			return dst, nil
+		}
+		p.begin()
 	}
-	p.buf = append(p.buf, chunk...)
-	switch {
-	case p.long.on:
-		return p.stream(dst, last)
-	case last:
-		return p.whole(dst, p.buf)
-	case len(p.buf) <= p.window:
-		return dst, nil
-	}
-	p.long.begin(p.root, p.schema.Level())
-	return p.stream(dst, false)
+	return p.stream(dst, chunk, last)
 }
 
 // whole is an answer that is here from its first byte to its last.
@@ -129,50 +130,49 @@ func (p *pass) whole(dst, data []byte) ([]byte, error) {
 	if len(data) == 0 {
 		return dst, nil // nothing leaves
 	}
-	return p.document(dst, data, p.root, p.level(p.schema))
+	return p.document(dst, data, p.root)
 }
 
-func (p *pass) level(s *schema.Schema) judging {
-	if p.judge == nil || s == nil {
-		return nil
+// document appends one document, a whole body or record, as the caller may see it.
+func (p *pass) document(dst, data []byte, at place) ([]byte, error) {
+	doc, data, err := p.read(data, at)
+	if err != nil {
+		return dst, err
 	}
-	return func(doc *jsonstream.Doc) []schema.Finding { return s.Check(doc, doc.Root(), &answering) }
-}
-
-// judging holds a document against what applies to it; nil: nothing does.
-type judging func(*jsonstream.Doc) []schema.Finding
-
-// document appends one document as the caller may see it.
-func (p *pass) document(dst, data []byte, at place, judge judging) ([]byte, error) {
-	if err := p.index.Parse(data, limits); err != nil {
-		return dst, broken(err)
-	}
-	doc := &p.index
-	if p.opens {
-		out, changed, err := p.walk(p.opened[:0], data, doc, opening, at.shape, at.rule, nil)
-		p.opened = out
-		if err != nil {
-			return dst, err
-		}
-		if changed {
-			doc, data = &p.plain, out
-			if err := doc.Parse(data, limits); err != nil {
-				return dst, broken(err)
-			}
-		}
-	}
-	if judge != nil && !p.passed {
-		if err := p.found(judge(doc)); err != nil {
+	if p.judges() {
+		if err := p.found(p.schema.Check(doc, doc.Root(), &answering)); err != nil {
 			return dst, err
 		}
 	}
-	out, _, err := p.walk(dst, data, doc, leaving, at.shape, at.rule, at.sel)
+	out, _, err := p.walk(dst, data, doc, leaving, at)
 	return out, err
 }
 
+// read indexes data and opens what is sealed in it.
+func (p *pass) read(data []byte, at place) (*jsonstream.Doc, []byte, error) {
+	if err := p.index.Parse(data, limits); err != nil {
+		return nil, nil, broken(err)
+	}
+	if !p.opens {
+		return &p.index, data, nil
+	}
+	out, changed, err := p.walk(p.opened[:0], data, &p.index, opening, at)
+	p.opened = out
+	if err != nil || !changed {
+		return &p.index, data, err
+	}
+	if err := p.plain.Parse(out, limits); err != nil {
+		return nil, nil, broken(err)
+	}
+	return &p.plain, out, nil
+}
+
+// judges reports whether anything is held against the schema still.
+func (p *pass) judges() bool { return p.judge != nil && p.schema != nil && !p.passed }
+
 // found tells the judge what does not fit. What it lets pass once passes in the whole body.
 func (p *pass) found(findings []schema.Finding) error {
-	if len(findings) == 0 || p.passed || p.judge == nil {
+	if len(findings) == 0 || !p.judges() {
 		return nil
 	}
 	for i := range findings {
@@ -206,41 +206,6 @@ var (
 	errDuplicate = errors.New("an object has two members of one name")
 	errTooDeep   = errors.New("the document is nested too deep")
 )
-
-// valueEnd finds where the value at the beginning of b ends. It follows strings and brackets only: whether the value is
-// JSON is for the index to say. ok is false where more must be read.
-func valueEnd(b []byte, last bool) (end int, ok bool) {
-	depth := 0
-	for i := 0; i < len(b); {
-		switch c := b[i]; c {
-		case '"':
-			n := stringEnd(b[i:], 1)
-			if n < 0 {
-				return 0, false
-			}
-			if i += n; depth == 0 {
-				return i, true
-			}
-			continue
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth <= 0 {
-				return i + 1, true
-			}
-		default:
-			if depth == 0 {
-				n := bytes.IndexAny(b[i:], ",]} \t\r\n:")
-				if n < 0 {
-					return len(b), last
-				}
-				return max(i+n, 1), true
-			}
-		}
-		i++
-	}
-	return 0, false
-}
 
 // stringEnd finds where a string ends whose text begins at from: behind its closing quote, -1 where it does not end.
 func stringEnd(b []byte, from int) int {

@@ -5,6 +5,7 @@ package view
 
 import (
 	"bytes"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,9 +20,19 @@ const overlap = 16 << 10
 // A text longer than the window is looked at piece by piece. Where nothing is found, all of a piece but its last bytes
 // leaves. Where something is found, it is cut where nothing lies across the cut.
 
-// text is the way of a body that is text.
-func (p *pass) text(dst, chunk []byte, last bool) ([]byte, error) {
+// text is the way of a body that is text. A stream is not kept waiting: what is here up to the last white space leaves at
+// once, looked at by itself, and only what goes over several of its pieces is missed.
+func (p *pass) text(dst, chunk []byte, flush, last bool) ([]byte, error) {
 	p.buf = append(p.buf, chunk...)
+	if flush && !last {
+		n := bytes.LastIndexAny(p.buf, " \t\r\n") + 1
+		if n == 0 && len(p.buf) >= longestWord {
+			n = len(p.buf)
+		}
+		_, out, err := p.piece(dst, p.buf[:n], p.root.rule.watch, true, plainText{})
+		p.buf = p.buf[:copy(p.buf, p.buf[n:])]
+		return out, err
+	}
 	if !last && len(p.buf) < p.part {
 		return dst, nil
 	}
@@ -33,6 +44,9 @@ func (p *pass) text(dst, chunk []byte, last bool) ([]byte, error) {
 	return out, nil
 }
 
+// longestWord is from which length on the last word of a stream is not waited for: longer than any single token.
+const longestWord = 4 << 10
+
 // A coding is how a text stands in the body.
 type coding interface {
 	decode(p *pass, raw []byte) ([]byte, error)
@@ -41,7 +55,8 @@ type coding interface {
 	cut(raw []byte, n int) int
 }
 
-// piece appends as much of raw as may leave and returns how much that was.
+// piece appends as much of raw as may leave and returns how much that was. What lies in the overlap is tried more than
+// once and counted once: when it leaves.
 func (p *pass) piece(dst, raw []byte, watch []bound, last bool, c coding) (int, []byte, error) {
 	text, err := c.decode(p, raw)
 	if err != nil {
@@ -68,9 +83,12 @@ func (p *pass) piece(dst, raw []byte, watch []bound, last bool, c coding) (int, 
 	if text, err = c.decode(p, raw[:n]); err != nil {
 		return 0, dst, err
 	}
-	text, _, err = p.look(jsonstream.None, watch, text)
-	if err != nil {
+	text, changed, err = p.look(jsonstream.None, watch, text)
+	switch {
+	case err != nil:
 		return 0, dst, err
+	case !changed:
+		return n, append(dst, raw[:n]...), nil
 	}
 	dst, err = c.encode(dst, text)
 	return n, dst, err
@@ -90,8 +108,9 @@ func (p *pass) clear(raw []byte, watch []bound, c coding) (int, error) {
 		out, _, err := p.look(jsonstream.None, watch, text)
 		return out, err
 	}
-	for n := len(raw) - p.overlap; n > 0; n -= p.overlap / 8 {
-		at := c.cut(raw, n)
+	step := p.overlap / 8
+	for n := len(raw) - p.overlap; n > 0; n -= step {
+		at := c.cut(raw, seam(raw, max(0, n-step), n))
 		from, to := c.cut(raw, max(0, at-p.overlap)), c.cut(raw, min(len(raw), at+p.overlap))
 		left, err := made(raw[from:at])
 		if err != nil {
@@ -110,6 +129,17 @@ func (p *pass) clear(raw []byte, watch []bound, c coding) (int, error) {
 		}
 	}
 	return 0, broken(errTooLong) // nowhere in the window: nothing of it may leave
+}
+
+// seam finds where a text is likely to be cut without cutting what an edit looks for: behind the last line break, else
+// behind the last blank or comma.
+func seam(raw []byte, from, to int) int {
+	for _, among := range []string{"\n", " \t,;|"} {
+		if n := bytes.LastIndexAny(raw[from:to], among); n >= 0 {
+			return from + n + 1
+		}
+	}
+	return to
 }
 
 // plainText is a body of text.
@@ -179,50 +209,67 @@ func highSurrogate(escape []byte) bool {
 }
 
 // openString enters a string that no index holds.
-func (p *pass) openString(dst *[]byte) (int, bool, error) {
+func (p *pass) openString(dst []byte) ([]byte, bool, error) {
 	l := &p.long
-	if done, err := p.replaceLong(dst, jsonstream.String); done || err != nil {
-		return 0, true, err
-	}
-	if len(l.next.at.rule.replace[opening]) > 0 {
-		return 0, false, broken(errTooLong) // nothing sealed is as long
-	}
 	p.base = l.next.path
 	if err := p.beyond(); err != nil {
-		return 0, false, err
+		return dst, false, err
 	}
-	p.comma(dst)
-	*dst = append(*dst, '"')
-	l.string = true
-	return 1, true, nil
+	dst, err := p.replaceLong(dst, jsonstream.String)
+	if err != nil {
+		return dst, false, err
+	}
+	if !l.next.drop {
+		if p.anyActive(l.next.at.rule.replace[opening]) {
+			return dst, false, broken(errTooLong) // nothing sealed is as long
+		}
+		dst = append(p.comma(dst), '"')
+	}
+	l.at++
+	l.state = inString
+	return dst, true, nil
+}
+
+func (w *walker) anyActive(list []bound) bool {
+	return slices.ContainsFunc(list, func(b bound) bool { return w.active[b.index] })
 }
 
 // pieceOfString goes on inside a string.
-func (p *pass) pieceOfString(dst *[]byte, b []byte) (int, bool, error) {
+func (p *pass) pieceOfString(dst []byte) ([]byte, bool, error) {
 	l := &p.long
+	b := p.buf[l.at:]
 	p.base = l.next.path
 	end := stringEnd(b, 0) - 1 // of what stands between the quotes
 	last := end >= 0 && end <= p.part
 	switch {
 	case last:
 	case end < 0 && len(b) < 2*p.overlap:
-		return 0, false, nil
+		return dst, false, nil
 	default:
 		if end < 0 {
 			end = len(b) - longestEscape
 		}
 		end = jsonText{}.cut(b, min(end, p.part))
 	}
-	n, out, err := p.piece(*dst, b[:end], l.next.at.rule.watch, last, jsonText{})
-	if err != nil {
-		return 0, false, err
+	n := end
+	if l.next.drop {
+		if _, err := (jsonText{}).decode(p, b[:n]); err != nil {
+			return dst, false, err
+		}
+	} else {
+		var err error
+		if n, dst, err = p.piece(dst, b[:end], l.next.at.rule.watch, last, jsonText{}); err != nil {
+			return dst, false, err
+		}
 	}
-	*dst = out
-	if last {
-		*dst = append(*dst, '"')
-		l.string = false
-		p.after()
-		return n + 1, true, nil
+	l.at += n
+	if !last {
+		return dst, n > 0, nil
 	}
-	return n, n > 0, nil
+	l.at++
+	if !l.next.drop {
+		dst = append(dst, '"')
+	}
+	p.after()
+	return dst, true, nil
 }

@@ -48,10 +48,14 @@ func (p *pass) record(dst, line []byte) ([]byte, error) {
 	if len(rest) > p.leaf {
 		return dst, broken(errTooLong)
 	}
-	p.passed = false // each record is judged
-	dst, err := p.document(dst, rest, p.root, p.level(p.schema))
+	p.passed, p.gone = false, false // each record is judged
+	before := len(dst) - (len(line) - len(data))
+	dst, err := p.document(dst, rest, p.root)
 	if err != nil {
 		return dst, err
+	}
+	if p.gone {
+		return dst[:before], nil
 	}
 	return append(dst, data[len(rest):]...), nil
 }
@@ -175,7 +179,7 @@ func (p *pass) eventData(data []byte) ([]byte, error) {
 	}
 	p.passed = false
 	if !p.textEvents || p.index.Parse(data, limits) == nil && p.index.Kind(p.index.Root()) >= jsonstream.Object {
-		return p.document(p.quoted[:0], data, p.root, p.level(p.schema))
+		return p.document(p.quoted[:0], data, p.root)
 	}
 	return p.glance(data)
 }

@@ -4,6 +4,7 @@
 package view
 
 import (
+	"maps"
 	"slices"
 
 	"yett/api"
@@ -23,7 +24,7 @@ type rule struct {
 	replace    [phases][]bound // Open, Mask, Seal: by the walk in which they have their turn
 	strip      []bound
 	watch      []bound
-	undeclared []bound       // Strip, of members that the place does not declare
+	undeclared []bound       // Strip, of members and items that the place does not declare
 	items      map[int]*rule // of items, by the ID of their shape, where the place itself says something of them
 }
 
@@ -54,23 +55,53 @@ func NewRules(a *api.API, request bool, edits func(Place) []*Edit) *Rules {
 		at := Place{API: a, Shape: shape, Request: request}
 		if b.rules.by[shape.ID()] == nil {
 			b.rules.by[shape.ID()] = b.rule(at)
+			if shape.Worded() && shape.Types().Has(schema.Array) && shape.Item(beyondPrefix) == nil {
+				// The word means items of which nothing else is said, too.
+				b.items(shape, Place{API: a, Holder: shape, Request: request})
+			}
 		}
-		if holder == nil || !holder.Worded() {
-			return
+		if holder != nil && holder.Worded() {
+			at.Holder = holder
+			b.items(holder, at)
 		}
-		at.Holder = holder
-		h := b.rules.by[holder.ID()]
-		if h == nil {
-			h = b.rule(Place{API: a, Shape: holder, Request: request})
-		}
-		own := *h // the rule may be shared with places that hold nothing
-		own.items = map[int]*rule{shape.ID(): b.rule(at)}
-		for id, r := range h.items {
-			own.items[id] = r
-		}
-		b.rules.by[holder.ID()] = &own
 	})
+	b.nest()
 	return b.rules
+}
+
+// beyondPrefix is the position of an item that no prefixItems describes.
+const beyondPrefix = 1 << 30
+
+// items gives the rule of an array the rule of its items at a place.
+func (b *builder) items(holder *schema.Shape, at Place) {
+	h := b.rules.by[holder.ID()]
+	if h == nil {
+		h = b.rule(Place{API: at.API, Shape: holder, Request: at.Request})
+	}
+	own := *h // the rule may be shared with places that hold nothing
+	own.items = maps.Clone(h.items)
+	if own.items == nil {
+		own.items = map[int]*rule{}
+	}
+	own.items[at.Shape.ID()] = b.rule(at)
+	b.rules.by[holder.ID()] = &own
+}
+
+// nest lets the words of an array count that is an item of an array with words.
+func (b *builder) nest() {
+	for _, r := range b.rules.by {
+		if r == nil {
+			continue
+		}
+		for id, item := range r.items {
+			if id < 0 || b.rules.by[id] == nil || b.rules.by[id].items == nil {
+				continue
+			}
+			own := *item
+			own.items = b.rules.by[id].items
+			r.items[id] = &own
+		}
+	}
 }
 
 type builder struct {
@@ -83,7 +114,7 @@ type builder struct {
 func (b *builder) rule(at Place) *rule {
 	own := b.edits(at)
 	var undeclared []*Edit
-	if at.Shape != nil && !at.Shape.Open() {
+	if closed(at.Shape) || itemless(at.Shape) {
 		not := at
 		not.Undeclared = true
 		undeclared = b.edits(not)
@@ -132,6 +163,14 @@ func (b *builder) number(e *Edit) int {
 	return n
 }
 
+// closed reports whether members that are not declared are unwelcome: the place lists others, or takes no objects at all.
+func closed(s *schema.Shape) bool {
+	return s != nil && (!s.Open() || !s.Types().Has(schema.Object))
+}
+
+// itemless reports whether items are unwelcome, because the place takes no arrays.
+func itemless(s *schema.Shape) bool { return s != nil && !s.Types().Has(schema.Array) }
+
 // of returns the rule of a place.
 func (r *Rules) of(shape *schema.Shape) *rule {
 	if id := shape.ID(); id >= 0 && id < len(r.by) {
@@ -140,6 +179,14 @@ func (r *Rules) of(shape *schema.Shape) *rule {
 		}
 	}
 	return r.unknown
+}
+
+// itemStrip is what may leave out an item with a rule, of an array at a place.
+func (p place) itemStrip(item *rule) []bound {
+	if itemless(p.shape) {
+		return p.rule.undeclared
+	}
+	return item.strip
 }
 
 // item returns the rule of an item in an array whose rule is holder.

@@ -89,37 +89,47 @@ type Value struct {
 	Raw  []byte // JSON text
 	Text []byte // of a string, decoded
 
-	doc *jsonstream.Doc
-	at  jsonstream.Node
+	doc    *jsonstream.Doc
+	at     jsonstream.Node
+	name   []byte // of the member that holds all of doc
+	beside []sibling
 }
 
-// Name is the name of the innermost member that holds the value, decoded; nil where it is not known.
+// Name is the name of the innermost member that holds the value, decoded; nil where no member does.
 func (v Value) Name() []byte {
-	if v.doc == nil {
-		return nil
-	}
-	for n := v.at; n != jsonstream.None; n = v.doc.Parent(n) {
-		if name := v.doc.Name(n); name != nil {
-			return name
+	if v.doc != nil {
+		for n := v.at; n != jsonstream.None; n = v.doc.Parent(n) {
+			if name := v.doc.Name(n); name != nil {
+				return name
+			}
 		}
 	}
-	return nil
+	return v.name
 }
 
 // Sibling returns the text of the string, or the number as it is written, under name in the object that holds the value.
+// Where that is longer than the window, what stands behind the value is not known, nor what is long itself.
 func (v Value) Sibling(name string) ([]byte, bool) {
-	if v.doc == nil {
-		return nil, false
+	if v.doc != nil {
+		parent := v.doc.Parent(v.at)
+		for parent != jsonstream.None && v.doc.Kind(parent) != jsonstream.Object {
+			parent = v.doc.Parent(parent)
+		}
+		n := v.doc.Member(parent, name)
+		switch v.doc.Kind(n) {
+		case jsonstream.String:
+			return v.doc.Text(n), true
+		case jsonstream.Number:
+			return v.doc.Raw(n), true
+		}
+		if n != jsonstream.None || parent != jsonstream.None && parent != v.doc.Root() {
+			return nil, false
+		}
 	}
-	parent := v.doc.Parent(v.at)
-	for parent != jsonstream.None && v.doc.Kind(parent) != jsonstream.Object {
-		parent = v.doc.Parent(parent)
-	}
-	switch n := v.doc.Member(parent, name); v.doc.Kind(n) {
-	case jsonstream.String:
-		return v.doc.Text(n), true
-	case jsonstream.Number:
-		return v.doc.Raw(n), true
+	for _, s := range v.beside {
+		if s.name == name {
+			return []byte(s.text), true
+		}
 	}
 	return nil, false
 }

@@ -13,6 +13,7 @@ import (
 	"yett/api/schema"
 	"yett/exchange"
 	"yett/jsonstream"
+	"yett/problem"
 )
 
 // A walker applies the edits of one exchange to indexed documents. What nothing changes is copied in runs.
@@ -21,7 +22,14 @@ type walker struct {
 	rules  *Rules
 	active []bool  // edits that take part in this exchange
 	tally  []tally // what each edit did
-	base   string  // path of the document within a longer one
+
+	// Of a document within a longer one:
+	base   string // its path
+	name   []byte // of the member that holds it
+	beside []sibling
+	runs   bool // the root stands for a part of a container, in which so many come first
+	first  int
+	left   bool // something of the part stays
 
 	phase  phase
 	doc    *jsonstream.Doc
@@ -29,6 +37,7 @@ type walker struct {
 	copied int // up to where data is in out, or left out of it
 	out    []byte
 	value  []byte // scratch of replacements
+	gone   bool   // nothing of the body may leave
 	quiet  bool   // what is found is only tried, not counted
 }
 
@@ -38,11 +47,14 @@ type tally struct {
 	paths [shownPaths]string
 }
 
-const shownPaths = 3
+const (
+	shownPaths  = 3
+	placedFirst = 100 // later ones are counted only: to name a place costs more than the edit
+)
 
 // start readies w for an exchange.
 func (w *walker) start(x *exchange.Exchange, rules *Rules) {
-	w.x, w.rules, w.base, w.phase = x, rules, "", leaving
+	w.x, w.rules, w.phase = x, rules, leaving
 	w.active, w.tally = w.active[:0], w.tally[:0]
 	for _, e := range rules.edits {
 		w.active = append(w.active, e.When == nil || e.When(x))
@@ -50,17 +62,42 @@ func (w *walker) start(x *exchange.Exchange, rules *Rules) {
 	}
 }
 
-// walk appends data, whose index is doc, to dst as the edits of a phase make it, and reports whether they changed it.
-func (w *walker) walk(dst, data []byte, doc *jsonstream.Doc, ph phase, shape *schema.Shape, r *rule, sel *selection) ([]byte, bool, error) {
+// walk appends data, whose index is doc, to dst as the edits of a phase make it, and reports whether they changed it. Of a
+// run the brackets do not leave.
+func (w *walker) walk(dst, data []byte, doc *jsonstream.Doc, ph phase, at place) ([]byte, bool, error) {
 	w.doc, w.data, w.phase = doc, data, ph
 	w.copied, w.out = 0, dst
-	err := w.each(doc.Root(), shape, r, sel)
-	changed := w.copied > 0
-	w.emit(len(data))
+	n, end := doc.Root(), len(data)
+	if w.runs && ph == leaving {
+		w.copied, end = 1, end-1
+	}
+	start := w.copied
+	var err error
+	switch {
+	case !w.runs:
+		err = w.each(n, at)
+	case doc.Kind(n) == jsonstream.Object:
+		err = w.object(n, at)
+	default:
+		err = w.array(n, at)
+	}
+	changed := w.copied > start
+	w.emit(end)
 	out := w.out
 	w.doc, w.data, w.out, w.phase = nil, nil, nil, leaving
 	return out, changed, err
 }
+
+// A place is where a value stands, and what is asked of it.
+type place struct {
+	shape *schema.Shape
+	rule  *rule
+	sel   *selection
+	body  bool // it is all of a body or record
+}
+
+// nothing stands for a body that may not leave: no object or array holds it that could be without it.
+var nothing = []byte("null")
 
 // emit copies what precedes to.
 func (w *walker) emit(to int) {
@@ -71,31 +108,41 @@ func (w *walker) emit(to int) {
 }
 
 // each applies the edits of a value and of all that it holds.
-func (w *walker) each(n jsonstream.Node, shape *schema.Shape, r *rule, sel *selection) error {
-	if list := r.replace[w.phase]; len(list) > 0 {
+func (w *walker) each(n jsonstream.Node, at place) error {
+	if list := at.rule.replace[w.phase]; len(list) > 0 {
 		if done, err := w.replace(n, list); done || err != nil {
+			return err
+		}
+	}
+	if at.body && w.phase == leaving && len(at.rule.strip) > 0 {
+		gone, err := w.strips(n, nil, at.rule.strip)
+		if gone {
+			w.put(n, nothing)
+			w.gone = true
+		}
+		if gone || err != nil {
 			return err
 		}
 	}
 	switch w.doc.Kind(n) {
 	case jsonstream.Object:
-		return w.object(n, shape, r, sel)
+		return w.object(n, at)
 	case jsonstream.Array:
-		return w.array(n, shape, r, sel)
+		return w.array(n, at)
 	case jsonstream.String, jsonstream.Number:
-		if w.phase == leaving && len(r.watch) > 0 {
-			return w.watch(n, r)
+		if w.phase == leaving && len(at.rule.watch) > 0 {
+			return w.watch(n, at.rule)
 		}
 	}
 	return nil
 }
 
-func (w *walker) object(n jsonstream.Node, shape *schema.Shape, r *rule, sel *selection) error {
+func (w *walker) object(n jsonstream.Node, at place) error {
 	start, _ := w.doc.Span(n)
 	c := cutter{w: w, from: start + 1, kept: -1}
 	for m := w.doc.First(n); m != jsonstream.None; m = w.doc.Next(m) {
 		_, end := w.doc.Span(m)
-		member, drop, err := w.member(m, w.doc.Name(m), shape, r, sel)
+		member, drop, err := w.member(m, w.doc.Name(m), at)
 		if err != nil {
 			return err
 		}
@@ -104,45 +151,38 @@ func (w *walker) object(n jsonstream.Node, shape *schema.Shape, r *rule, sel *se
 			c.cut(end, next != jsonstream.None, func() int { return end + bytes.IndexByte(w.data[end:], '"') })
 			continue
 		}
-		if err := w.each(m, member.shape, member.rule, member.sel); err != nil {
+		if err := w.each(m, member); err != nil {
 			return err
 		}
 		c.kept = end
 	}
+	w.left = c.kept >= 0
 	return nil
 }
 
-// A place is where a value stands, and what is asked of it.
-type place struct {
-	shape *schema.Shape
-	rule  *rule
-	sel   *selection
-}
-
 // member finds the place of a member, and whether it is left out. n is None where the value is too long to be indexed.
-func (w *walker) member(n jsonstream.Node, name []byte, shape *schema.Shape, r *rule, sel *selection) (p place, drop bool, err error) {
+func (w *walker) member(n jsonstream.Node, name []byte, at place) (p place, drop bool, err error) {
 	known := false
-	p.shape, known = shape.Find(name)
+	p.shape, known = at.shape.Find(name)
 	p.rule = w.rules.of(p.shape)
 	if w.phase != leaving {
 		return p, false, nil
 	}
-	p.sel = nil
-	if sel != nil {
-		chosen, ok := sel.member(name)
-		if !ok && !shape.Requires(string(name)) {
+	strip := p.rule.strip
+	if !known && closed(at.shape) {
+		strip = at.rule.undeclared
+	}
+	if drop, err = w.strips(n, name, strip); drop || err != nil {
+		return p, drop, err
+	}
+	if at.sel != nil {
+		chosen, ok := at.sel.member(name)
+		if !ok && !at.shape.Requires(string(name)) {
 			return p, true, nil
 		}
 		if ok {
 			p.sel = chosen
 		}
-	}
-	strip := p.rule.strip
-	if !known && shape != nil && !shape.Open() {
-		strip = r.undeclared
-	}
-	if drop, err = w.strips(n, name, strip); drop || err != nil {
-		return p, drop, err
 	}
 	if !known {
 		drop, err = w.watchName(n, name, p.rule)
@@ -150,17 +190,20 @@ func (w *walker) member(n jsonstream.Node, name []byte, shape *schema.Shape, r *
 	return p, drop, err
 }
 
-func (w *walker) array(n jsonstream.Node, shape *schema.Shape, r *rule, sel *selection) error {
+func (w *walker) array(n jsonstream.Node, at place) error {
 	start, _ := w.doc.Span(n)
 	c := cutter{w: w, from: start + 1, kept: -1}
 	i := 0
+	if w.runs && n == w.doc.Root() {
+		i = w.first
+	}
 	for m := w.doc.First(n); m != jsonstream.None; m = w.doc.Next(m) {
 		from, end := w.doc.Span(m)
-		item := shape.Item(i)
+		item := place{shape: at.shape.Item(i), sel: at.sel}
+		item.rule = w.rules.item(at.rule, item.shape)
 		i++
-		rule := w.rules.item(r, item)
-		if w.phase == leaving && len(rule.strip) > 0 {
-			drop, err := w.strips(m, nil, rule.strip)
+		if strip := at.itemStrip(item.rule); w.phase == leaving && len(strip) > 0 {
+			drop, err := w.strips(m, nil, strip)
 			if err != nil {
 				return err
 			}
@@ -170,11 +213,12 @@ func (w *walker) array(n jsonstream.Node, shape *schema.Shape, r *rule, sel *sel
 				continue
 			}
 		}
-		if err := w.each(m, item, rule, sel); err != nil {
+		if err := w.each(m, item); err != nil {
 			return err
 		}
 		c.kept = end
 	}
+	w.left = c.kept >= 0
 	return nil
 }
 
@@ -207,8 +251,10 @@ func (w *walker) strips(n jsonstream.Node, name []byte, list []bound) (bool, err
 		}
 		if b.Value != nil {
 			if _, _, err := b.Value(w.x, w.value[:0], w.valueAt(n)); err != nil {
+				if !b.Observe {
+					return false, w.refuse(b, err)
+				}
 				w.count(b, n, name)
-				return false, err
 			}
 			continue
 		}
@@ -228,8 +274,11 @@ func (w *walker) replace(n jsonstream.Node, list []bound) (bool, error) {
 		}
 		out, changed, err := b.Value(w.x, w.value[:0], w.valueAt(n))
 		if err != nil {
+			if !b.Observe {
+				return false, w.refuse(b, err)
+			}
 			w.count(b, n, nil)
-			return false, err
+			continue
 		}
 		if !changed {
 			continue
@@ -245,6 +294,16 @@ func (w *walker) replace(n jsonstream.Node, list []bound) (bool, error) {
 	return false, nil
 }
 
+// refuse records that an edit refuses the body, and returns why.
+func (w *walker) refuse(b bound, err error) error {
+	o := exchange.Refused
+	if problem.From(err).Status >= 500 {
+		o = exchange.Failed
+	}
+	w.x.Report(b.Practice, o, problem.Code(err), "")
+	return err
+}
+
 // put writes text in place of n.
 func (w *walker) put(n jsonstream.Node, text []byte) {
 	from, to := w.doc.Span(n)
@@ -255,9 +314,9 @@ func (w *walker) put(n jsonstream.Node, text []byte) {
 
 func (w *walker) valueAt(n jsonstream.Node) Value {
 	if w.doc == nil || n == jsonstream.None {
-		return Value{}
+		return Value{name: w.name, beside: w.beside}
 	}
-	return Value{Kind: w.doc.Kind(n), Raw: w.doc.Raw(n), Text: w.doc.Text(n), doc: w.doc, at: n}
+	return Value{Kind: w.doc.Kind(n), Raw: w.doc.Raw(n), Text: w.doc.Text(n), doc: w.doc, at: n, name: w.name, beside: w.beside}
 }
 
 // watch has a string or a number looked at. A number in which something was masked becomes a string.
@@ -278,22 +337,26 @@ func (w *walker) watch(n jsonstream.Node, r *rule) error {
 	return nil
 }
 
-// look has text looked at by each of list in turn.
+// look has text looked at by each of list in turn. A trial, which is quiet, changes what observers find too: changed then
+// says whether there is anything to count.
 func (w *walker) look(n jsonstream.Node, list []bound, text []byte) (out []byte, changed bool, err error) {
 	for _, b := range list {
 		if !w.active[b.index] {
 			continue
 		}
 		made, found, err := b.Text(w.x, w.value[:0], text)
-		if err != nil {
+		switch {
+		case err != nil && !b.Observe:
+			return nil, false, w.refuse(b, err)
+		case err != nil:
 			w.count(b, n, nil)
-			return nil, false, err
-		}
-		if !found {
+			changed = changed || w.quiet
+			continue
+		case !found:
 			continue
 		}
 		w.count(b, n, nil)
-		if b.Observe {
+		if b.Observe && !w.quiet {
 			continue
 		}
 		text, changed = bytes.Clone(made), true // the scratch is the next one's
@@ -320,7 +383,7 @@ func (w *walker) count(b bound, n jsonstream.Node, name []byte) {
 	}
 	t := &w.tally[b.index]
 	t.n++
-	if t.paths[shownPaths-1] != "" {
+	if t.paths[shownPaths-1] != "" || t.n > placedFirst {
 		return
 	}
 	var p []byte
