@@ -237,7 +237,7 @@ func (c run) run(v *view.View) (changed bool, err error) {
 	}
 	rnd := rand.New(rand.NewPCG(c.seed, 0))
 	x, whole := c.exchange()
-	got, err := v.Preview(x, 200, "application/json", c.document)
+	got, err := v.Pieces(x, "application/json", c.document, view.Sizes{LastWithBytes: true})
 	if err := check("whole", got, err); err != nil {
 		return changed, err
 	}

@@ -100,7 +100,9 @@ func edits() func(view.Place) []*view.Edit {
 type reference struct {
 	components map[string]any
 	scopes     []string
-	said       map[any]says // what was found out of schemas
+
+	said  map[any]says // what was found out of schemas
+	taken map[any]kinds
 }
 
 // An applied is a schema that applies at a place, for certain or as an alternative.
@@ -237,7 +239,7 @@ func (r *reference) union(own says, certain, alternatives, conditional []any) sa
 	for _, s := range alternatives {
 		said := r.says(s)
 		own.join(said)
-		own.opens = own.opens || !listed && !said.lists && r.takesObjects(s)
+		own.opens = own.opens || !listed && !said.lists && r.takes(s)&kindsOf["object"] != 0
 	}
 	for _, s := range conditional {
 		own.join(r.says(s))
@@ -245,39 +247,100 @@ func (r *reference) union(own says, certain, alternatives, conditional []any) sa
 	return own
 }
 
-func (r *reference) takesObjects(schema any) bool {
-	s, ok := schema.(map[string]any)
-	if !ok {
-		return schema == true
+// kinds is a set of types.
+type kinds uint8
+
+const anyKind kinds = 1<<7 - 1
+
+var kindsOf = map[string]kinds{"null": 1, "boolean": 2, "integer": 4, "number": 12, "string": 16, "array": 32, "object": 64}
+
+func kindOf(v any) kinds {
+	switch v.(type) {
+	case nil:
+		return kindsOf["null"]
+	case bool:
+		return kindsOf["boolean"]
+	case string:
+		return kindsOf["string"]
+	case []any:
+		return kindsOf["array"]
+	case map[string]any:
+		return kindsOf["object"]
 	}
-	isObject := func(v any) bool { _, ok := v.(map[string]any); return ok }
-	if t, ok := s["type"].(string); ok && t != "object" {
-		return false
-	}
-	if l := list(s, "type"); l != nil && !slices.Contains(l, any("object")) {
-		return false
-	}
-	if l := list(s, "enum"); l != nil && !slices.ContainsFunc(l, isObject) {
-		return false
-	}
-	if v, ok := s["const"]; ok && !isObject(v) {
-		return false
-	}
-	for _, t := range r.certain(s) {
-		if !r.takesObjects(t) {
-			return false
-		}
-	}
-	for _, k := range []string{"anyOf", "oneOf"} {
-		if l := list(s, k); l != nil && !slices.ContainsFunc(l, r.takesObjects) {
-			return false
-		}
-	}
-	return true
+	return kindsOf["number"]
 }
 
-// open reports whether members that are not declared are welcome at a place.
+// takes returns the types that a schema takes: what each of those that are certain and any of the alternatives does.
+func (r *reference) takes(schema any) kinds {
+	s, ok := schema.(map[string]any)
+	if !ok {
+		if schema == true {
+			return anyKind
+		}
+		return 0
+	}
+	key := applied{schema: schema}.key()
+	if known, ok := r.taken[key]; ok {
+		return known
+	}
+	all := anyKind
+	narrow := func(values []any, of func(any) kinds) {
+		any := kinds(0)
+		for _, v := range values {
+			any |= of(v)
+		}
+		if len(values) > 0 {
+			all &= any
+		}
+	}
+	named := func(v any) kinds { return kindsOf[v.(string)] }
+	if t, ok := s["type"].(string); ok {
+		narrow([]any{t}, named)
+	}
+	narrow(list(s, "type"), named)
+	narrow(list(s, "enum"), kindOf)
+	if v, ok := s["const"]; ok {
+		narrow([]any{v}, kindOf)
+	}
+	for _, t := range r.certain(s) {
+		all &= r.takes(t)
+	}
+	narrow(list(s, "anyOf"), r.takes)
+	narrow(list(s, "oneOf"), r.takes)
+	if r.taken == nil {
+		r.taken = map[any]kinds{}
+	}
+	r.taken[key] = all
+	return all
+}
+
+// fits reports whether a place takes values of a type. Where nothing fits all that applies, what fits any does.
+func (r *reference) fits(h here, kind string) bool {
+	certain, some, union, alternatives := anyKind, kinds(0), kinds(0), false
+	for _, e := range h.entries {
+		t := r.takes(e.schema)
+		union |= t
+		if e.alternative {
+			some |= t
+			alternatives = true
+		} else {
+			certain &= t
+		}
+	}
+	if alternatives {
+		certain &= some
+	}
+	if certain == 0 {
+		certain = union
+	}
+	return len(h.entries) == 0 || certain&kindsOf[kind] != 0
+}
+
+// open reports whether members that are not declared are welcome at a place. Where it takes no objects, none is.
 func (r *reference) open(h here) bool {
+	if !r.fits(h, "object") {
+		return false
+	}
 	var certain, alternative []any
 	for _, e := range h.entries {
 		if e.alternative {
@@ -445,6 +508,9 @@ func (r *reference) filter(v any, h, holder here, w wish, name string) any {
 		}
 	case []any:
 		out := []any{}
+		if !r.fits(h, "array") {
+			return out // as members of an object are undeclared where there is to be none
+		}
 		for i, item := range v {
 			if at := r.item(h, i); !r.hides(at, h) {
 				out = append(out, r.filter(item, at, h, w, name))
