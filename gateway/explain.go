@@ -119,7 +119,7 @@ func (gen *generation) describe(e *Explanation, op *api.Operation) {
 	}
 	at("edge", edgeOrder)
 	at("request", requestOrder)
-	at("response", slices.Concat(responseOrder, []string{"encrypt", "expose"}, behindView))
+	at("response", slices.Concat(responseOrder, []string{"encrypt"}, behindView))
 	at("header", headerOrder)
 }
 

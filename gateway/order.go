@@ -50,7 +50,7 @@ var (
 	preflightOrder  = []string{"allowlist", "inventory"} // what judges a browser's question before it is answered
 	preflightAnswer = []string{"cors"}
 	requestOrder    = []string{"allowlist", "cors", "inventory", "apikey", "token", "authn", "ratelimit", "minimize", "validate", "expose", "encrypt"}
-	responseOrder   = []string{"cors"}
+	responseOrder   = []string{"cors", "expose"}
 	editOrder       = []string{"encrypt", "minimize", "expose"} // whose edits the pass over bodies makes; it stands behind responseOrder
 	behindView      = []string{"sanitize", "minimize"}          // what sanitize hides must not be told from what minimize refuses
 	headerOrder     = []string{"https", "ratelimit", "minimize", "sanitize", "cors"}
