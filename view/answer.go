@@ -319,6 +319,25 @@ func private(h *exchange.Header) {
 	h.Set("Cache-Control", strings.Join(kept, ", "))
 }
 
+// Views are those of all operations of a generation: what a caller would get of each. They are filled before anybody asks.
+type Views struct{ of map[*api.Operation]*View }
+
+// Add notes the View of an operation.
+func (v *Views) Add(op *api.Operation, of *View) {
+	if v.of == nil {
+		v.of = map[*api.Operation]*View{}
+	}
+	v.of[op] = of
+}
+
+// Of returns the View of an operation; nil: there is none. A nil Views has none.
+func (v *Views) Of(op *api.Operation) *View {
+	if v == nil {
+		return nil
+	}
+	return v.of[op]
+}
+
 // Rewrite applies the edits of Seal to a request's body over its index, and reports whether they changed it. root is what is
 // described of the body.
 func Rewrite(x *exchange.Exchange, dst []byte, doc *jsonstream.Doc, root *schema.Shape, rules *Rules) ([]byte, bool, error) {

@@ -45,16 +45,13 @@ func TestAnswersAreWhatDecodingFilteringAndEncodingGives(t *testing.T) {
 		cases = n
 	}
 	start, dir := time.Now(), t.TempDir()
-	edited, refused := 0, 0
+	edited := 0
 	for i := 0; i < cases; i += casesEach {
 		g := &generator{Rand: rand.New(rand.NewPCG(propertySeed, uint64(i)))}
 		s := g.description()
 		v, _, err := s.compile(dir)
 		if err != nil {
-			if refused++; refused > cases/casesEach/10+1 {
-				t.Fatalf("too many descriptions cannot be loaded: %v\n%s", err, s.text())
-			}
-			continue
+			t.Fatalf("seed %d, case %d: %v\n%s", propertySeed, i, err, s.text())
 		}
 		for j := range casesEach {
 			c := s.newCase(g)
@@ -70,8 +67,8 @@ func TestAnswersAreWhatDecodingFilteringAndEncodingGives(t *testing.T) {
 				propertySeed, i+j, err, s.text(), c.scopes, c.fields, c.document)
 		}
 	}
-	t.Logf("seed %d: %d cases of %d schemas in %v, %d answers changed, %d schemas could not be loaded",
-		propertySeed, cases, cases/casesEach, time.Since(start).Round(time.Millisecond), edited, refused)
+	t.Logf("seed %d: %d cases of %d schemas in %v, %d answers changed",
+		propertySeed, cases, cases/casesEach, time.Since(start).Round(time.Millisecond), edited)
 	if edited < cases/4 {
 		t.Errorf("only %d answers of %d had anything to change", edited, cases)
 	}
@@ -182,6 +179,7 @@ type run struct {
 func (s schemas) newCase(g *generator) run {
 	c := run{schemas: s, seed: g.Uint64()}
 	r := &reference{components: s.components}
+	g.left = pick(g, 5, 20, 60, 60, 300)
 	c.document = g.spell(g.value(r, r.here([]applied{{s.root, false}}), 0))
 	for _, scope := range []string{"s1", "s2"} {
 		if g.one(2) {
@@ -256,7 +254,29 @@ func (c run) run(v *view.View) (changed bool, err error) {
 			return changed, fmt.Errorf("%s: the judge heard %+v, and %+v of the whole", how, *pieces, *whole)
 		}
 	}
-	return changed, nil
+	return changed, c.records(v, want, check)
+}
+
+// records sends the document twice, each on a line of its own.
+func (c run) records(v *view.View, want any, check func(string, []byte, error) error) error {
+	r := &reference{components: c.schemas.components, scopes: c.scopes}
+	h := r.here([]applied{{c.schemas.root, false}})
+	if r.fits(h, "array") && !r.fits(h, "object") {
+		return nil // it is a schema of all records together
+	}
+	var line bytes.Buffer
+	if err := json.Compact(&line, c.document); err != nil {
+		return err
+	}
+	line.WriteByte('\n')
+	rnd := rand.New(rand.NewPCG(c.seed, 1))
+	x, _ := c.exchange()
+	got, err := v.Pieces(x, "application/x-ndjson", bytes.Repeat(line.Bytes(), 2), view.Sizes{Pieces: func() int { return 1 + rnd.IntN(200) }})
+	if err == nil && len(got) == 0 && r.hides(h, here{}) {
+		return nil // a record that may not leave is left out
+	}
+	one, rest, _ := bytes.Cut(got, []byte{'\n'})
+	return cmp.Or(check("record", one, err), check("second record", bytes.TrimSuffix(rest, []byte{'\n'}), err))
 }
 
 func (c run) exchange() (*exchange.Exchange, *verdict) {
@@ -287,6 +307,7 @@ func (c run) small(r *rand.Rand) view.Sizes {
 type generator struct {
 	*rand.Rand
 	seals bool // x-yett-encrypt is among the words
+	left  int  // values that a document may still have
 }
 
 func (g *generator) one(of int) bool { return g.IntN(of) == 0 }
@@ -429,7 +450,7 @@ func (g *generator) array(s map[string]any, depth int) {
 	if g.one(5) {
 		s["prefixItems"] = []any{g.schema(depth+1, -1), g.schema(depth+1, -1)}
 	}
-	if g.one(12) {
+	if s["items"] == nil && g.one(4) { // behind items it applies to nothing
 		s["unevaluatedItems"] = g.schema(depth+1, -1)
 	}
 	if g.one(12) {
@@ -498,7 +519,7 @@ func (g *generator) value(r *reference, h here, depth int) any {
 	if kind == "" || g.one(12) {
 		kind = pick(g, "object", "object", "array", "array", "string", "string", "integer", "number", "boolean", "null")
 	}
-	if depth > 7 {
+	if g.left--; depth > 9 || g.left < 0 {
 		kind = pick(g, "string", "integer", "null")
 	}
 	switch kind {
@@ -510,6 +531,9 @@ func (g *generator) value(r *reference, h here, depth int) any {
 		}
 		items := []any{}
 		for range g.IntN(pick(g, 1, 3, 5, 5, 20)) {
+			if g.left < 0 {
+				break
+			}
 			items = append(items, g.value(r, r.item(h, len(items)), depth+1))
 		}
 		return items
@@ -542,7 +566,7 @@ func (g *generator) members(r *reference, h here, depth int) []member {
 	}
 	g.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	for _, name := range names {
-		if has(name) || g.one(4) {
+		if has(name) || g.left < 0 || g.one(4) {
 			continue
 		}
 		at, _ := r.member(h, name)
