@@ -118,6 +118,11 @@ func forHandler(ctx context.Context, r *http.Request, x *Exchange) *http.Request
 		h.Add(f.Name, f.Value)
 	}
 	out.Header = h
+	if x.Request.Query != out.URL.RawQuery {
+		u := *out.URL
+		u.RawQuery = x.Request.Query
+		out.URL = &u
+	}
 	out.Body, out.ContentLength = x.Request.Body.lazy()
 	if out.ContentLength >= 0 {
 		out.TransferEncoding = nil

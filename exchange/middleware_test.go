@@ -387,3 +387,16 @@ type sink struct{ header http.Header }
 func (s *sink) Header() http.Header         { return s.header }
 func (s *sink) WriteHeader(int)             {}
 func (s *sink) Write(p []byte) (int, error) { return len(p), nil }
+
+func TestAHandlerGetsTheQueryAsItWasJudged(t *testing.T) {
+	var got string
+	next := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.URL.RawQuery })
+	h := Middleware(next, func(x *Exchange) error {
+		x.Request.Query = "email=sealed"
+		return nil
+	})
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/people?email=clear", nil))
+	if got != "email=sealed" {
+		t.Errorf("the handler got %q", got)
+	}
+}

@@ -40,7 +40,7 @@ type generation struct {
 	router      *api.Router
 	chains      map[*api.Operation]*exchange.Chain
 	preflights  map[*api.Operation]*exchange.Chain
-	views       map[*api.Operation]*view.View
+	views       view.Views
 	undeclared  map[*api.API]*exchange.Chain         // what is said of calls of nothing
 	settings    map[*api.Operation][]*config.Setting // in the order of Practices, for explain
 	layers      map[string][]config.Layer            // by the place of the block, to tell what a reload changes
@@ -78,6 +78,7 @@ func (gen *generation) build(env practice.Env, transport *http.Transport) (err e
 		}
 	}()
 	gen.closers = append(gen.closers, env.Shared.Close)
+	env.Views = &gen.views
 	gate, err := gen.buildLevel(env, gen.gateSetting)
 	if err != nil {
 		return err
@@ -112,7 +113,7 @@ func (gen *generation) gateSetting(p *practice.Practice) (*config.Setting, error
 func load(file *config.File) (*generation, error) {
 	gen := &generation{
 		file: file, chains: make(map[*api.Operation]*exchange.Chain), preflights: make(map[*api.Operation]*exchange.Chain),
-		views: make(map[*api.Operation]*view.View), undeclared: make(map[*api.API]*exchange.Chain), settings: make(map[*api.Operation][]*config.Setting), layers: make(map[string][]config.Layer),
+		undeclared: make(map[*api.API]*exchange.Chain), settings: make(map[*api.Operation][]*config.Setting), layers: make(map[string][]config.Layer),
 	}
 	var all []error
 	for _, c := range file.APIs {

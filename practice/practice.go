@@ -133,6 +133,7 @@ type Env struct {
 	APIs      []*api.API     // all of the generation, at every level
 	Observe   bool           // only look: what is not a step or an edit must see to it that nothing is changed or refused
 	Alerts    *alert.Board   // what an operator should know now
+	Views     *view.Views    // what all practices together make of answers; filled when all are built
 	Keeper    *Keeper        // of the process: Keep
 	Shared    *Keeper        // of the generation: Share
 }

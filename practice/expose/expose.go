@@ -41,7 +41,8 @@ type Options struct {
 	Log    *slog.Logger // told of descriptions that promise what will not be there; default: nowhere
 	Alerts *alert.Board // told of sensitive data in answers; nil: nobody is
 
-	seen *sightings // shared by all levels
+	seen  *sightings  // shared by all levels
+	views *view.Views // of all practices; nil: expose is alone
 }
 
 // An Exposer is what an API's description says about who sees what. It is safe for concurrent use once it is made.
@@ -62,6 +63,7 @@ type Exposer struct {
 	edits  map[string]*view.Edit // those that do the same are one
 	tallys sync.Map              // *exchange.Exchange → *tally
 	views  func() views          // made when they are first asked for
+	whole  *view.Views           // of all practices; nil: expose is alone
 }
 
 // New reads what the description of a says. All that is wrong with it is found at once.
@@ -69,7 +71,7 @@ func New(c Config, a *api.API, o Options) (*Exposer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	e := &Exposer{api: a, config: c, key: o.Key, log: o.Log, seen: o.seen, reader: newReader(), edits: map[string]*view.Edit{}}
+	e := &Exposer{api: a, config: c, key: o.Key, log: o.Log, seen: o.seen, whole: o.views, reader: newReader(), edits: map[string]*view.Edit{}}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}

@@ -81,7 +81,7 @@ func build(c Config, env *practice.Env) (*practice.Part, error) {
 		all.config = c
 		return &practice.Part{Routes: all.routes(), Checks: all.checks(), Run: seen.run}, nil
 	}
-	e, err := New(c, env.API, Options{Key: key, Log: env.Log, Alerts: env.Alerts, seen: seen})
+	e, err := New(c, env.API, Options{Key: key, Log: env.Log, Alerts: env.Alerts, seen: seen, views: env.Views})
 	if err != nil {
 		return nil, err
 	}

@@ -298,7 +298,7 @@ func (r *rule) because(a *asker, hides bool, failed *condition) string {
 	return strings.Join(missing, "; ") + at
 }
 
-// preview returns an answer as the caller of x would get it from the edits of expose.
+// preview returns an answer as the caller of x would get it: of all practices, or of expose where it is alone.
 func (e *Exposer) preview(x *exchange.Exchange, q *Question) (string, error) {
 	status, contentType := q.Status, q.Type
 	for _, r := range good(x.Operation) {
@@ -317,7 +317,11 @@ func (e *Exposer) preview(x *exchange.Exchange, q *Question) (string, error) {
 		return "", asked(http.StatusUnprocessableEntity, "no_answer", "The operation describes no good answer with a body.")
 	}
 	defer e.forget(x)
-	out, err := e.views().of(x.Operation).Preview(x, status, contentType, []byte(q.Answer))
+	v := e.whole.Of(x.Operation)
+	if v == nil {
+		v = e.views().of(x.Operation)
+	}
+	out, err := v.Preview(x, status, contentType, []byte(q.Answer))
 	return string(out), err
 }
 
