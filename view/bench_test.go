@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"yett/exchange"
+	"yett/view"
 )
 
 // people is a long list of records as APIs give them.
@@ -50,46 +51,50 @@ var benchmarkSizes = []struct {
 
 const readSize = 32 << 10 // of an exchange
 
-// BenchmarkAnswers compares the pass with what one would write by hand for this one schema: by decoding, filtering and
-// encoding, and by copying tokens. Neither of these watches strings or judges. Run with -count and compare within one run.
-func BenchmarkAnswers(b *testing.B) {
-	v := compiled(b, people, nil)
+// hands are the pass, and what one would write by hand for this one schema. Neither of these watches strings or judges.
+func hands(v *view.View) []hand {
+	x := new(exchange.Exchange)
+	var held []byte
+	return []hand{
+		{"view", func(body []byte) (err error) {
+			held, err = v.Feed(x, held, body, readSize, func([]byte) {})
+			return err
+		}},
+		{"tokens", func(body []byte) error { return copyTokens(io.Discard, bytes.NewReader(body)) }},
+		{"decode", func(body []byte) error { return decodeAndEncode(io.Discard, bytes.NewReader(body)) }},
+	}
+}
+
+type hand struct {
+	name string
+	pass func(body []byte) error
+}
+
+func eachBenchmark(b *testing.B, f func(b *testing.B, body []byte)) {
 	for _, s := range benchmarkSizes {
 		for _, kind := range []struct{ name, format string }{{"strict", strictPerson}, {"unchanged", plainPerson}} {
 			body := persons(kind.format, s.size)
-			run := func(name string, f func(b *testing.B)) {
-				b.Run(s.name+"/"+kind.name+"/"+name, func(b *testing.B) {
-					b.SetBytes(int64(len(body)))
-					b.ReportAllocs()
-					f(b)
-				})
-			}
-			run("view", func(b *testing.B) {
-				x := new(exchange.Exchange)
-				var held []byte
+			b.Run(s.name+"/"+kind.name, func(b *testing.B) { f(b, body) })
+		}
+	}
+}
+
+// BenchmarkAnswers measures the allocations. For speed see BenchmarkBeside.
+func BenchmarkAnswers(b *testing.B) {
+	v := compiled(b, people, nil)
+	eachBenchmark(b, func(b *testing.B, body []byte) {
+		for _, h := range hands(v) {
+			b.Run(h.name, func(b *testing.B) {
+				b.SetBytes(int64(len(body)))
+				b.ReportAllocs()
 				for b.Loop() {
-					var err error
-					if held, err = v.Feed(x, held, body, readSize, func([]byte) {}); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-			run("tokens", func(b *testing.B) {
-				for b.Loop() {
-					if err := copyTokens(io.Discard, bytes.NewReader(body)); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-			run("decode", func(b *testing.B) {
-				for b.Loop() {
-					if err := decodeAndEncode(io.Discard, bytes.NewReader(body)); err != nil {
+					if err := h.pass(body); err != nil {
 						b.Fatal(err)
 					}
 				}
 			})
 		}
-	}
+	})
 }
 
 // named lists what people lets out, by the depth of the object.

@@ -1,0 +1,52 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package view_test
+
+import (
+	"syscall"
+	"testing"
+	"time"
+)
+
+// BenchmarkBeside lets the three have their turns in rotation and counts the processor time of the process, so that what
+// else the machine does falls on all alike: the ratios are what counts.
+func BenchmarkBeside(b *testing.B) {
+	v := compiled(b, people, nil)
+	eachBenchmark(b, func(b *testing.B, body []byte) {
+		all := hands(v)
+		took := make([]time.Duration, len(all))
+		batch := max(1, 256<<10/len(body))
+		rounds := 0
+		for b.Loop() {
+			for i := range all {
+				h := (i + rounds) % len(all)
+				start := processorTime(b)
+				for range batch {
+					if err := all[h].pass(body); err != nil {
+						b.Fatal(err)
+					}
+				}
+				took[h] += processorTime(b) - start
+			}
+			rounds++
+		}
+		for i, h := range all {
+			b.ReportMetric(float64(len(body)*batch*rounds)/1e6/took[i].Seconds(), h.name+"-MB/s")
+			if i > 0 {
+				b.ReportMetric(float64(took[i])/float64(took[0]), "times-"+h.name)
+			}
+		}
+		b.ReportMetric(0, "ns/op") // of all three together: it says nothing
+	})
+}
+
+func processorTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
