@@ -33,7 +33,7 @@ paths:
     get:
       operationId: getPet
       parameters: [{ name: id, in: path, required: true, schema: { type: integer, minimum: 1 } }]
-      responses: { "200": { description: ok, content: { text/plain: { schema: { type: string, maxLength: 1000000 } } } } }
+      responses: { "200": { description: ok, content: { "*/*": { schema: { type: string, maxLength: 1000000 } } } } }
   /pets:
     post:
       operationId: addPet
@@ -42,23 +42,23 @@ paths:
         content:
           application/json:
             schema: { type: object, required: [name], properties: { name: { type: string, maxLength: 20 }, id: { type: integer, readOnly: true } } }
-      responses: { "200": { description: ok, content: { text/plain: { schema: { type: string, maxLength: 1000000 } } } } }
+      responses: { "200": { description: ok, content: { "*/*": { schema: { type: string, maxLength: 1000000 } } } } }
   /open/{name}:
     parameters: [{ name: name, in: path, required: true, schema: { type: string, maxLength: 200 } }]
-    get: { operationId: open, security: [], x-yett-public: test, responses: { "200": { description: ok, content: { text/plain: { schema: { type: string, maxLength: 1000000 } } } } } }
+    get: { operationId: open, security: [], x-yett-public: test, responses: { "200": { description: ok, content: { "*/*": { schema: { type: string, maxLength: 1000000 } } } } } }
     delete: { operationId: remove, security: [], x-yett-public: test, responses: { "204": { description: ok } } }
     put:
       operationId: upload
       security: []
       x-yett-public: test
       requestBody: { content: { application/octet-stream: {} } }
-      responses: { "200": { description: ok, content: { text/plain: { schema: { type: string, maxLength: 1000000 } } } } }
+      responses: { "200": { description: ok, content: { "*/*": { schema: { type: string, maxLength: 1000000 } } } } }
     post:
       operationId: send
       security: []
       x-yett-public: test
       requestBody: { content: { text/plain: { schema: { type: string } } } }
-      responses: { "200": { description: ok, content: { text/plain: { schema: { type: string, maxLength: 1000000 } } } } }
+      responses: { "200": { description: ok, content: { "*/*": { schema: { type: string, maxLength: 1000000 } } } } }
   /socket:
     get: { operationId: socket, security: [], x-yett-public: test, x-yett-websocket: true, responses: { "101": { description: ok } } }
 `

@@ -174,7 +174,7 @@ func (q *quits) run() {
 				q.seen = append(q.seen, r.Method)
 				q.mu.Unlock()
 				if i == 0 {
-					_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+					_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok")
 				}
 			}
 		}()

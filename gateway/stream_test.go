@@ -169,7 +169,11 @@ func TestAnEventIsOutBeforeTheNextIsIn(t *testing.T) {
 		if err != nil || line != "data: first\n" {
 			t.Errorf("%s: the first event is %q, %v", res.Proto, line, err)
 		}
-		next <- struct{}{}
+		select {
+		case next <- struct{}{}:
+		case <-ctx.Done():
+			t.Fatal("the service was not asked")
+		}
 		rest, err := io.ReadAll(in)
 		if err != nil || string(rest) != "\ndata: second\n\n" {
 			t.Errorf("%s: then came %q, %v", res.Proto, rest, err)
