@@ -68,7 +68,16 @@ var anchors = []anchor{
 	{text: "gloas-", kind: tokens, body: isLabel, min: 20},
 	{text: "glagent-", kind: tokens, body: isLabel, min: 20},
 	// Slack
-	{text: "xox", next: "abcdeoprs", kind: tokens, body: isURL | isDot, min: 20},
+	{text: "xoxa-", kind: tokens, body: isURL, min: 20},
+	{text: "xoxb-", kind: tokens, body: isURL, min: 20},
+	{text: "xoxc-", kind: tokens, body: isURL, min: 20},
+	{text: "xoxd-", kind: tokens, body: isURL, min: 20},
+	{text: "xoxe-", kind: tokens, body: isURL, min: 20},
+	{text: "xoxo-", kind: tokens, body: isURL, min: 20},
+	{text: "xoxp-", kind: tokens, body: isURL, min: 20},
+	{text: "xoxr-", kind: tokens, body: isURL, min: 20},
+	{text: "xoxs-", kind: tokens, body: isURL, min: 20},
+	{text: "xoxe.xox", kind: tokens, body: isURL, min: 20},
 	{text: "xapp-", kind: tokens, body: isURL, min: 20},
 	{text: "hooks.slack.com/services/", rule: slackHook, kind: tokens},
 	// Stripe, and what signs webhooks

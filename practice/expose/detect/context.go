@@ -26,16 +26,27 @@ var (
 // reach is how far in front of a number the word may stand.
 const reach = 48
 
+// longestMask is how long what Mask writes can be.
+const longestMask = len(redacted) + len(CloudSecret) + 1
+
 // context reports whether the name of the text, or a word shortly in front of i, says that an identifier follows. It does
-// not look beyond what Mask has put there: another match may have stood in between.
+// not look beyond another match, or what Mask has put there.
 func (s *scan) context(i int, words []string) bool {
-	before := s.text[max(0, i-reach):i]
+	least := i - reach
+	if len(s.found) > s.own {
+		least = max(least, s.found[len(s.found)-1].To)
+	}
+	before := s.text[max(0, least):i]
 	if at := bytes.LastIndex(before, []byte("****")); at >= 0 {
 		before = before[at:]
 	}
-	if at := bytes.LastIndex(before, []byte(redacted)); at >= 0 {
-		before = before[at:]
-		before = before[bytes.IndexByte(before, ']')+1:]
+	// What Mask has written may begin further in front, and names what it was.
+	if at := bytes.LastIndex(s.text[max(0, least-longestMask):i], []byte(redacted)); at >= 0 {
+		if at += max(0, least-longestMask); at+longestMask > least {
+			rest := s.text[at:i]
+			rest = rest[bytes.IndexByte(rest, ']')+1:]
+			before = before[max(0, len(before)-len(rest)):]
+		}
 	}
 	return mentions(before, words...) || mentions(before, wordsAnywhere...) ||
 		s.name != "" && (mentions(s.name, words...) || mentions(s.name, wordsAnywhere...))

@@ -215,12 +215,7 @@ type scan struct {
 func (d *Detector) scan(dst []Match, name string, text []byte, e event) []Match {
 	s := scan{kinds: d.kinds, text: text, name: name, found: dst, own: len(dst)}
 	for e.at < len(text) {
-		if e.pairs != 0 { // first: what they begin may hold numbers
-			s.anchors(d, e)
-		}
-		if e.digits != 0 {
-			s.numbers(e)
-		}
+		s.follow(d, e)
 		e = d.next(text, max(e.at+8, s.done, s.read))
 	}
 	if name != "" && len(s.found) == s.own {
@@ -229,34 +224,41 @@ func (d *Detector) scan(dst []Match, name string, text []byte, e event) []Match 
 	return s.found
 }
 
-// numbers looks at the numbers of an event.
-func (s *scan) numbers(e event) {
-	for digits := e.digits; digits != 0; digits &= digits - 1 {
-		at := e.at + bits.TrailingZeros64(digits)>>3 - 1
-		if at < s.read || at < s.done {
-			continue
-		}
-		for at > s.done && digit(s.text[at-1]) {
-			at--
-		}
-		s.number(at)
-	}
-}
-
-// anchors looks at the anchors of an event.
-func (s *scan) anchors(d *Detector, e event) {
-	for k := 0; k < 8; k += 2 {
-		group := d.pairs[uint16(e.bytes>>(8*k))]
-		if group == 0 {
-			continue
-		}
-		for i := range d.groups[group] {
-			l := &d.groups[group][i]
-			if from := e.at + k - int(l.offset); from >= s.done && l.matches(s.text, from) {
-				s.follow(l.anchor, from)
+// follow looks at the numbers and anchors of an event, in order.
+func (s *scan) follow(d *Detector, e event) {
+	places := e.digits
+	if e.pairs != 0 {
+		for k := 0; k < 64; k += 16 {
+			if d.pairs[uint16(e.bytes>>k)] != 0 {
+				places |= 1 << k
 			}
 		}
 	}
+	for ; places != 0; places &= places - 1 {
+		bit := bits.TrailingZeros64(places)
+		at := e.at + bit>>3
+		if bit&7 != 0 {
+			s.digits(at - 1)
+			continue
+		}
+		group := d.groups[d.pairs[uint16(e.bytes>>bit)]]
+		for i := range group {
+			if from := at - int(group[i].offset); from >= s.done && group[i].matches(s.text, from) {
+				s.anchor(group[i].anchor, from)
+			}
+		}
+	}
+}
+
+// digits looks at the number that the digit at i is in, if that was not looked at.
+func (s *scan) digits(i int) {
+	if i < s.read || i < s.done {
+		return
+	}
+	for i > s.done && digit(s.text[i-1]) {
+		i--
+	}
+	s.number(i)
 }
 
 // add notes a match. Later ones begin behind it, unless they hold it whole.

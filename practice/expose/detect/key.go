@@ -63,9 +63,16 @@ func (s *scan) lines(i, limit int) (end, n int) {
 	for i < limit {
 		c := s.text[i]
 		switch {
-		case c == '\\' && (s.at(i+1) == 'n' || s.at(i+1) == 'r' || s.at(i+1) == 't'):
-			i += 2
-			begins = true
+		case c == '\\': // of \n, or of \\n where JSON stands in JSON, or of \/
+			next := i
+			for s.at(next) == '\\' {
+				next++
+			}
+			if c = s.at(next); c != 'n' && c != 'r' && c != 't' && c != '/' {
+				return i, n
+			}
+			i = next + 1
+			begins = c != '/'
 		case space(c):
 			i++
 			begins = true

@@ -11,7 +11,7 @@ func (s *scan) number(from int) {
 		to++
 	}
 	s.read = to
-	if from > 0 && class[s.text[from-1]]&isWord != 0 && !s.escape(from-1) {
+	if s.is(from-1, isWord) && !s.escape(from-1) && !s.behind(from) {
 		s.lettered(from, to)
 		return
 	}
@@ -33,7 +33,7 @@ func (s *scan) number(from int) {
 		if (next == ' ' || next == '-') && s.is(to+12, isDigit) && s.kinds&cards != 0 {
 			s.groupedCard(from)
 		}
-		if (next == '-' || next == '+' || next == 'A' || next == 'B') && s.kinds&nationals != 0 {
+		if from >= s.done && (next == '-' || next == '+' || next == 'A' || next == 'B') && s.kinds&nationals != 0 {
 			s.hyphenedID(from, to)
 		}
 	case 8:
@@ -77,7 +77,7 @@ func (s *scan) lettered(from, to int) {
 // opens reports whether a number can begin at i. It does not where it would be the rest of something longer: of a word, of
 // a decimal fraction, of digits with hyphens; nor as a negative number or in international phone numbers.
 func (s *scan) opens(i int) bool {
-	if i == 0 {
+	if i == 0 || s.behind(i) {
 		return true
 	}
 	switch s.text[i-1] {
@@ -102,7 +102,7 @@ func (s *scan) closes(i int) bool {
 
 // masked reports whether text up to i ends with what Mask puts in place of a match.
 func (s *scan) masked(i int) bool {
-	if i == 0 || s.text[i-1] != ']' {
+	if s.at(i-1) != ']' {
 		return false
 	}
 	for from := i - 1; from >= max(0, i-len(redacted)-16); from-- {

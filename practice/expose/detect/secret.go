@@ -5,8 +5,8 @@ package detect
 
 import "hash/crc32"
 
-// follow looks at what an anchor begins.
-func (s *scan) follow(a *anchor, from int) {
+// anchor looks at what an anchor begins.
+func (s *scan) anchor(a *anchor, from int) {
 	body := from + len(a.text)
 	switch a.rule {
 	case prefixed:
@@ -19,7 +19,7 @@ func (s *scan) follow(a *anchor, from int) {
 			longest = len(s.text)
 		}
 		end := s.within(body, longest, a.body)
-		if n := end - body; n >= a.min && n <= longest && !s.is(end, isAlnum) {
+		if n := end - body; n >= a.min && n <= longest && s.over(end, isAlnum) {
 			s.add(kindOf[a.kind], from, end, false)
 		}
 	case pemBlock:
@@ -39,7 +39,7 @@ func (s *scan) follow(a *anchor, from int) {
 	case sendGrid:
 		dot := s.within(body, 22, isURL)
 		end := s.within(dot+1, 43, isURL)
-		if dot-body == 22 && s.at(dot) == '.' && end-dot-1 == 43 && s.fresh(from, isAlnum) {
+		if dot-body == 22 && s.at(dot) == '.' && end-dot-1 == 43 && s.fresh(from, isAlnum) && s.over(end, isURL) {
 			s.add(Token, from, end, false)
 		}
 	case yettKey:
@@ -59,7 +59,7 @@ func (s *scan) follow(a *anchor, from int) {
 	case awsKeyID:
 		s.awsKeyID(from)
 	case awsSecret:
-		if c := s.at(from - 1); c == 's' || c == 'S' {
+		if c := s.at(from - 1); (c == 's' || c == 'S') && !s.masked(body+1) { // as in [redacted cloud_secret]
 			s.awsSecret(body)
 		}
 	}
@@ -114,7 +114,7 @@ func (s *scan) yett(from int) {
 
 // signature finds the signature of a shared access signature: 32 bytes as base64, in the query of an address.
 func (s *scan) signature(from, body int) {
-	if c := s.at(from - 1); c != '?' && c != '&' && c != ';' {
+	if c := s.at(from - 1); c != '?' && c != '&' && c != ';' && !s.has(from-6, `\u0026`) { // an & in HTML, in JSON
 		return
 	}
 	end, n := body, 0
@@ -128,7 +128,7 @@ func (s *scan) signature(from, body int) {
 		}
 		n++
 	}
-	if n != 43 {
+	if n != 43 || !s.over(end, isBase64) {
 		return
 	}
 	if s.has(end, "%3D") || s.has(end, "%3d") {
@@ -147,7 +147,7 @@ func (s *scan) azure(from, body int) {
 			return
 		}
 	}
-	if n := end - body; s.is(from-1, isDigit) && n >= 31 && n <= 34 && s.fresh(from-4, isLabel) {
+	if n := end - body; s.is(from-1, isDigit) && n >= 31 && n <= 34 && s.fresh(from-4, isLabel) && s.over(end, isLabel) {
 		s.add(CloudSecret, from-4, end, false)
 	}
 }
@@ -156,7 +156,7 @@ func (s *scan) azure(from, body int) {
 func (s *scan) awsKeyID(from int) {
 	const length = 20
 	end := s.within(from, length, isUpper|isDigit)
-	if end-from != length || s.is(end, isWord) || !s.fresh(from, isAlnum) {
+	if end-from != length || !s.over(end, isWord) || !s.fresh(from, isAlnum) {
 		return
 	}
 	s.add(CloudSecret, from, end, false)
@@ -170,12 +170,18 @@ const gap = 40
 // has a digit is something else.
 func (s *scan) awsSecret(i int) {
 	for limit := i + gap; i < limit && i < len(s.text); i++ {
+		if s.has(i, redacted) {
+			return // what stood there was the secret of this name
+		}
+		if !s.over(i, 0) {
+			return
+		}
 		if class[s.text[i]]&isBase64 == 0 {
 			continue
 		}
 		end := s.within(i, awsLength, isBase64)
 		seen := s.classes(i, end)
-		if awsForm(end-i, seen) {
+		if awsForm(end-i, seen) && s.over(end, isBase64) {
 			s.add(CloudSecret, i, end, false)
 			return
 		}

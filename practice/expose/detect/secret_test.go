@@ -56,6 +56,7 @@ func TestTokens(t *testing.T) {
 		}
 	}
 	run(t, append(examples, []example{
+		{"a token of Slack that is renewed", "xoxe.xoxp-1-" + letters40, "token xoxe.xoxp-1-" + letters40},
 		{"an opaque bearer token", "Authorization: Bearer " + letters40 + "==", "token " + letters40 + "=="},
 		{"a signed bearer token", "bearer " + signed, "token " + signed},
 		{"a token cut off in its claims", head + ".eyJzdWIi", "token " + head + ".eyJzdWIi …"},
@@ -69,6 +70,7 @@ func TestTokens(t *testing.T) {
 		{"an algorithm outside of an object", part(`{"a":1},"alg":1`) + "." + part(`{}`) + "." + letters43, ""},
 		{"a key of ours that is mistyped", strings.Replace(yettKey, "7q2m", "7q2n", 1), ""},
 		{"a key of ours that is cut off", yettKey[:60], ""},
+		{"a word like those of Slack", "qux+xoxoH92jciPUjOi4cZLGolE9As", ""},
 		{"a test key of Stripe", "sk_test_" + letters40, ""},
 		{"the name of a token", "ghp_token_of_the_deployment", ""},
 		{"a setting of npm", "npm_config_registry_of_the_company_with_a_long_name", ""},

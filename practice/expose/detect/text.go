@@ -88,9 +88,19 @@ func (s *scan) escape(i int) bool {
 	return (c == 'n' || c == 't' || c == 'r') && s.at(i-1) == '\\'
 }
 
-// fresh reports whether a word can begin at i: no byte of a class runs into it, and no mask.
+// fresh reports whether a word can begin at i: no byte of a class runs into it, and no mask. Behind a match it always can.
 func (s *scan) fresh(i int, not uint8) bool {
-	return (!s.is(i-1, not) || s.escape(i-1)) && !s.stars(i)
+	return s.behind(i) || (!s.is(i-1, not) || s.escape(i-1)) && !s.stars(i)
+}
+
+// over reports whether something ends at i: no byte of a class follows, and no mask, under which there may have been one.
+func (s *scan) over(i int, not uint8) bool {
+	return !s.is(i, not) && !s.has(i, redacted) && !s.has(i, "****")
+}
+
+// behind reports whether a match ends at i.
+func (s *scan) behind(i int) bool {
+	return len(s.found) > s.own && s.found[len(s.found)-1].To == i
 }
 
 // stars reports whether text up to i ends as Mask leaves a card or an IBAN. Two or three stars are emphasis.
