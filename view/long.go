@@ -5,7 +5,9 @@ package view
 
 import (
 	"bytes"
+	"encoding/binary"
 	"hash/maphash"
+	"math/bits"
 	"slices"
 
 	"yett/api/schema"
@@ -244,7 +246,7 @@ func (p *pass) meet(doc *jsonstream.Doc, f *frame) error {
 			level = f.level.Member(doc.Name(n))
 		}
 		if found := level.Check(doc, n, &answering); len(found) > 0 {
-			p.base = f.path + template(string(doc.AppendPointer(nil, n)))
+			p.base = f.path + template(doc.AppendPointer(nil, n))
 			if err := p.found(found); err != nil {
 				return err
 			}
@@ -313,17 +315,17 @@ func (p *pass) longMember(dst []byte) ([]byte, bool, error) {
 		return dst, false, err
 	}
 	f.count++
-	l.next = coming{name: bytes.Clone(name), path: f.path + template("/"+string(name)), drop: f.drop}
+	l.next = coming{name: bytes.Clone(name), path: f.path + template(appendName(nil, name)), drop: f.drop}
 	if p.judges() {
 		l.next.level = f.level.Member(name)
 	}
 	p.base, p.name = f.path, l.next.name
+	shape, declared := f.at.shape.Find(name)
 	if f.drop {
-		l.next.at.shape, _ = f.at.shape.Find(name)
-		l.next.at.rule = p.rules.of(l.next.at.shape)
+		l.next.at = place{shape: shape, rule: p.rules.of(shape)}
 	} else {
 		var err error
-		if l.next.at, l.next.drop, err = p.member(jsonstream.None, name, f.at); err != nil {
+		if l.next.at, l.next.drop, err = p.member(jsonstream.None, name, f.at, shape, declared); err != nil {
 			return dst, false, err
 		}
 	}
@@ -572,17 +574,18 @@ func (s *scanner) scan(b []byte, frames int) error {
 			i = s.string(b, i)
 			continue
 		}
-		switch c := b[i]; c {
-		case '"':
+		switch meanings[b[i]] {
+		case plain:
+		case quote:
 			s.quoted, s.opened = true, i
-		case ',':
+		case comma:
 			s.commas[s.depth] = i
-		case '{', '[':
+		case opens:
 			if s.depth++; s.depth > limits.Depth {
 				return broken(errTooDeep)
 			}
 			s.commas = append(s.commas, -1)
-		case '}', ']':
+		case closes:
 			if s.depth <= frames {
 				s.pos, s.closed = i, true
 				return nil
@@ -596,6 +599,19 @@ func (s *scanner) scan(b []byte, frames int) error {
 	return nil
 }
 
+// A meaning is what a byte outside of strings is to the scanner.
+type meaning uint8
+
+const (
+	plain meaning = iota
+	quote
+	comma
+	opens
+	closes
+)
+
+var meanings = [256]meaning{'"': quote, ',': comma, '{': opens, '[': opens, '}': closes, ']': closes}
+
 // string goes on in a string, to the byte behind its end if it is there.
 func (s *scanner) string(b []byte, i int) int {
 	if s.escaped && i < len(b) {
@@ -603,6 +619,18 @@ func (s *scanner) string(b []byte, i int) int {
 		i++
 	}
 	for i < len(b) {
+		// Eight bytes at once, as long as there is neither a quote nor a backslash among them.
+		for i+8 <= len(b) {
+			x := binary.LittleEndian.Uint64(b[i:])
+			if found := zeros(x^allQuotes) | zeros(x^allBackslashes); found != 0 {
+				i += bits.TrailingZeros64(found) / 8
+				break
+			}
+			i += 8
+		}
+		if i == len(b) {
+			break
+		}
 		switch b[i] {
 		case '"':
 			s.quoted = false
@@ -617,6 +645,15 @@ func (s *scanner) string(b []byte, i int) int {
 	}
 	return len(b)
 }
+
+const (
+	ones           = 0x0101010101010101
+	allQuotes      = ones * '"'
+	allBackslashes = ones * '\\'
+)
+
+// zeros has the highest bit set in the lowest byte of x that is zero, none where no byte is.
+func zeros(x uint64) uint64 { return (x - ones) &^ x & (ones << 7) }
 
 // leave goes past the bracket at pos.
 func (s *scanner) leave() {

@@ -51,8 +51,8 @@ type pass struct {
 
 	index, plain   jsonstream.Doc
 	opened, quoted []byte // scratch
+	longest        int    // of what was indexed
 	buf            []byte // what could not be judged yet
-	seen, line     int    // of records and events: how far buf was searched for an end, and where its last line begins
 	textEvents     bool   // events need not be JSON
 	passed         bool   // the judge has let findings pass
 	unjudged       bool   // the judge knows that not everything is judged
@@ -77,11 +77,16 @@ func take() *pass {
 func (p *pass) end() {
 	p.report()
 	clear(p.long.frames[:cap(p.long.frames)])
-	p.index.Reset()
-	p.plain.Reset()
+	if p.longest > 2*window {
+		p.index.Reset()
+		p.plain.Reset()
+	} else {
+		p.index.Forget()
+		p.plain.Forget()
+	}
 	*p = pass{
 		sizes:  usual,
-		walker: walker{active: p.active[:0], tally: p.tally[:0], value: kept(p.value)},
+		walker: walker{active: p.active[:0], tally: p.tally[:0], value: kept(p.value), quote: kept(p.quote), path: kept(p.path)},
 		index:  p.index, plain: p.plain, opened: kept(p.opened), quoted: kept(p.quoted), buf: kept(p.buf), done: p.done,
 		long: long{frames: p.long.frames[:0]},
 	}
@@ -150,6 +155,7 @@ func (p *pass) document(dst, data []byte, at place) ([]byte, error) {
 
 // read indexes data and opens what is sealed in it.
 func (p *pass) read(data []byte, at place) (*jsonstream.Doc, []byte, error) {
+	p.longest = max(p.longest, len(data))
 	if err := p.index.Parse(data, limits); err != nil {
 		return nil, nil, broken(err)
 	}

@@ -36,8 +36,6 @@ func (p *pass) records(dst, chunk []byte, last bool) ([]byte, error) {
 	return dst, nil
 }
 
-const recordSeparator = 0x1E
-
 func (p *pass) record(dst, line []byte) ([]byte, error) {
 	data := bytes.TrimLeft(line, "\x1e")
 	dst = append(dst, line[:len(line)-len(data)]...)

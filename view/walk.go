@@ -6,7 +6,6 @@ package view
 import (
 	"bytes"
 	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -37,6 +36,8 @@ type walker struct {
 	copied int // up to where data is in out, or left out of it
 	out    []byte
 	value  []byte // scratch of replacements
+	quote  []byte // and of texts
+	path   []byte // and of pointers
 	gone   bool   // nothing of the body may leave
 	quiet  bool   // what is found is only tried, not counted
 }
@@ -140,15 +141,18 @@ func (w *walker) each(n jsonstream.Node, at place) error {
 func (w *walker) object(n jsonstream.Node, at place) error {
 	start, _ := w.doc.Span(n)
 	c := cutter{w: w, from: start + 1, kept: -1}
+	next := 0 // position of the name that is guessed
 	for m := w.doc.First(n); m != jsonstream.None; m = w.doc.Next(m) {
 		_, end := w.doc.Span(m)
-		member, drop, err := w.member(m, w.doc.Name(m), at)
+		name := w.doc.Name(m)
+		shape, declared, guess := at.shape.FindAt(next, name)
+		next = guess
+		member, drop, err := w.member(m, name, at, shape, declared)
 		if err != nil {
 			return err
 		}
 		if drop {
-			next := w.doc.Next(m)
-			c.cut(end, next != jsonstream.None, func() int { return end + bytes.IndexByte(w.data[end:], '"') })
+			c.cut(end, w.doc.Next(m) != jsonstream.None, func() int { return end + bytes.IndexByte(w.data[end:], '"') })
 			continue
 		}
 		if err := w.each(m, member); err != nil {
@@ -160,16 +164,15 @@ func (w *walker) object(n jsonstream.Node, at place) error {
 	return nil
 }
 
-// member finds the place of a member, and whether it is left out. n is None where the value is too long to be indexed.
-func (w *walker) member(n jsonstream.Node, name []byte, at place) (p place, drop bool, err error) {
-	known := false
-	p.shape, known = at.shape.Find(name)
-	p.rule = w.rules.of(p.shape)
+// member finds the place of a member whose shape is known, and whether it is left out. n is None where the value is too long
+// to be indexed.
+func (w *walker) member(n jsonstream.Node, name []byte, at place, shape *schema.Shape, declared bool) (p place, drop bool, err error) {
+	p.shape, p.rule = shape, w.rules.of(shape)
 	if w.phase != leaving {
 		return p, false, nil
 	}
 	strip := p.rule.strip
-	if !known && closed(at.shape) {
+	if !declared && closed(at.shape) {
 		strip = at.rule.undeclared
 	}
 	if drop, err = w.strips(n, name, strip); drop || err != nil {
@@ -184,7 +187,7 @@ func (w *walker) member(n jsonstream.Node, name []byte, at place) (p place, drop
 			p.sel = chosen
 		}
 	}
-	if !known {
+	if !declared {
 		drop, err = w.watchName(n, name, p.rule)
 	}
 	return p, drop, err
@@ -329,11 +332,10 @@ func (w *walker) watch(n jsonstream.Node, r *rule) error {
 	if err != nil || !changed {
 		return err
 	}
-	quoted, err := jsontext.AppendQuote(nil, out)
-	if err != nil {
+	if w.quote, err = jsontext.AppendQuote(w.quote[:0], out); err != nil {
 		return err // cannot be: an edit of valid text appends valid text
 	}
-	w.put(n, quoted)
+	w.put(n, w.quote)
 	return nil
 }
 
@@ -382,51 +384,72 @@ func (w *walker) count(b bound, n jsonstream.Node, name []byte) {
 		return
 	}
 	t := &w.tally[b.index]
-	t.n++
-	if t.paths[shownPaths-1] != "" || t.n > placedFirst {
+	if t.n++; t.n > pathsLookedAt || t.paths[shownPaths-1] != "" {
 		return
 	}
-	var p []byte
+	w.path = w.path[:0]
 	if n != jsonstream.None && w.doc != nil {
-		p = w.doc.AppendPointer(nil, n)
+		w.path = w.doc.AppendPointer(w.path, n)
 	} else if name != nil {
-		p = append([]byte{'/'}, name...)
+		w.path = appendName(w.path, name)
 	}
-	at := w.base + template(string(p))
+	pointer := len(w.path)
+	w.path = appendTemplate(append(w.path, w.base...), w.path)
+	at := w.path[pointer:]
 	for i := range t.paths {
 		switch t.paths[i] {
-		case at:
+		case string(at):
 			return
 		case "":
-			t.paths[i] = at
+			t.paths[i] = string(at)
 			return
 		}
 	}
+}
+
+// pathsLookedAt is of how many values an edit's record looks where they are.
+const pathsLookedAt = 100
+
+// appendName appends a name as a pointer has it (RFC 6901).
+func appendName(dst, name []byte) []byte {
+	dst = append(dst, '/')
+	for _, c := range name {
+		switch c {
+		case '~':
+			dst = append(dst, "~0"...)
+		case '/':
+			dst = append(dst, "~1"...)
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return dst
 }
 
 // template is a pointer with * for positions, and ? for names that could be data rather than names.
-func template(pointer string) string {
-	if pointer == "" {
-		return ""
+func template(pointer []byte) string { return string(appendTemplate(nil, pointer)) }
+
+func appendTemplate(dst, pointer []byte) []byte {
+	if len(pointer) == 0 {
+		return dst
 	}
-	var b strings.Builder
-	for name := range strings.SplitSeq(pointer[1:], "/") {
-		b.WriteByte('/')
+	for name := range bytes.SplitSeq(pointer[1:], []byte{'/'}) {
+		dst = append(dst, '/')
 		switch {
 		case plainName(name):
-			b.WriteString(name)
-		case name != "" && strings.Trim(name, "0123456789") == "":
-			b.WriteByte('*')
+			dst = append(dst, name...)
+		case len(name) > 0 && len(bytes.Trim(name, "0123456789")) == 0:
+			dst = append(dst, '*')
 		default:
-			b.WriteByte('?')
+			dst = append(dst, '?')
 		}
 	}
-	return b.String()
+	return dst
 }
 
 // plainName reports whether a name looks like one a programmer chose.
-func plainName(name string) bool {
-	if name == "" || len(name) > 40 {
+func plainName(name []byte) bool {
+	if len(name) == 0 || len(name) > 40 {
 		return false
 	}
 	digits := 0
