@@ -66,6 +66,10 @@ func (d *Doc) Reset() {
 	}
 }
 
+// Forget empties the Doc and lets go of the document, and keeps all buffers: for documents of bounded length, the next of
+// which comes soon.
+func (d *Doc) Forget() { d.release() }
+
 // release empties the Doc and forgets the document, which the tokenizer holds too.
 func (d *Doc) release() {
 	d.empty()

@@ -220,3 +220,23 @@ func TestIndexHoldsWhatEncodingJSONReads(t *testing.T) {
 		verify(t, &d, data)
 	})
 }
+
+func TestForgetKeepsAllBuffersAndLetsGoOfTheDocument(t *testing.T) {
+	var d jsonstream.Doc
+	long := members(5000)
+	if err := d.Parse(long, jsonstream.Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	d.Forget()
+	if d.Root() != jsonstream.None || d.Bytes() != nil {
+		t.Error("something of the document is left")
+	}
+	if allocs := testing.AllocsPerRun(10, func() {
+		if err := d.Parse(long, jsonstream.Limits{}); err != nil {
+			t.Fatal(err)
+		}
+		d.Forget()
+	}); allocs > 0 {
+		t.Errorf("%v allocations for a document as long as the last", allocs)
+	}
+}

@@ -29,10 +29,12 @@ func (d *Doc) indexNames(n Node) *SyntaxError {
 	if v.size <= linear {
 		for b := d.First(n); b != None; b = d.nodes[b].next {
 			name := d.nameOf(&d.nodes[b])
-			for a := n + 1; a != b; a = d.nodes[a].next {
-				if bytes.Equal(d.nameOf(&d.nodes[a]), name) {
+			for a := n + 1; a != b; {
+				earlier := &d.nodes[a]
+				if int(earlier.nameLen) == len(name) && bytes.Equal(d.nameOf(earlier), name) {
 					return d.duplicate(b)
 				}
+				a = earlier.next
 			}
 		}
 		return nil

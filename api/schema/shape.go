@@ -25,8 +25,9 @@ type Shape struct {
 	words     map[string][]*source.Node // x-yett words of the schemas that apply
 	worded    []*source.Node            // these schemas, where they have any
 	required  map[string]bool           // members that must be there
-	members   map[string]*Shape
-	names     []string // of members, in the order of the description
+	index     map[string]int            // of members in names
+	names     []string                  // of members, in the order of the description
+	members   []*Shape                  // parallel to names
 	patterns  []*regexp.Regexp
 	patterned []*Shape // members whose names match patterns; see matching
 	rest      *Shape   // members that are not declared, where the place is open
@@ -88,6 +89,22 @@ func (p *Shape) Find(name []byte) (*Shape, bool) {
 	return p.find(name)
 }
 
+// FindAt is Find where members mostly come in the order of the description: guess is the position that the name has if
+// this one does, and the guess for the member after it is returned.
+func (p *Shape) FindAt(guess int, name []byte) (member *Shape, declared bool, next int) {
+	switch {
+	case p == nil:
+		return nil, false, 0
+	case guess < len(p.names) && p.names[guess] == string(name):
+		return p.members[guess], true, guess + 1
+	}
+	if i, ok := p.index[string(name)]; ok {
+		return p.members[i], true, i + 1
+	}
+	member, declared = p.unlisted(name)
+	return member, declared, guess
+}
+
 // Types returns which types a value may have: what each of allOf and one of anyOf or oneOf admits.
 func (p *Shape) Types() Types {
 	if p == nil {
@@ -140,9 +157,14 @@ func (p *Shape) lookup(name []byte) *Shape {
 
 // find returns the shape of a member and whether it is declared.
 func (p *Shape) find(name []byte) (*Shape, bool) {
-	if c, ok := p.members[string(name)]; ok {
-		return c, true
+	if i, ok := p.index[string(name)]; ok {
+		return p.members[i], true
 	}
+	return p.unlisted(name)
+}
+
+// unlisted is find for a name that is not among names.
+func (p *Shape) unlisted(name []byte) (*Shape, bool) {
 	var matched uint64
 	for i, re := range p.patterns {
 		if re.Match(name) {
@@ -176,8 +198,8 @@ func (p *Shape) Each(f func(child *Shape, member string, item, declared bool)) {
 	if p == nil {
 		return
 	}
-	for _, name := range p.names {
-		f(p.members[name], name, false, true)
+	for i, name := range p.names {
+		f(p.members[i], name, false, true)
 	}
 	for i, s := range append(p.patterned[:len(p.patterned):len(p.patterned)], p.rest) {
 		if s != nil && !slices.Contains(p.patterned[:min(i, len(p.patterned))], s) {

@@ -300,12 +300,13 @@ func (b *shaper) fillObject(p *Shape, all []entry) {
 			continue
 		}
 		for i, name := range o.names {
-			if _, ok := p.members[name]; !ok && o.schemas[i] != nil {
-				if p.members == nil {
-					p.members = map[string]*Shape{}
+			if _, ok := p.index[name]; !ok && o.schemas[i] != nil {
+				if p.index == nil {
+					p.index = map[string]int{}
 				}
+				p.index[name] = len(p.names)
 				p.names = append(p.names, name)
-				p.members[name] = b.place(about(name, all))
+				p.members = append(p.members, b.place(about(name, all)))
 			}
 		}
 		for _, r := range o.patterns {
