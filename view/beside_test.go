@@ -19,7 +19,7 @@ func BenchmarkBeside(b *testing.B) {
 	eachBenchmark(b, func(b *testing.B, body []byte) {
 		all := hands(v)
 		took := make([]time.Duration, len(all))
-		batch := max(1, 2<<20/len(body))
+		batch := max(1, 8<<20/len(body))
 		rounds := 0
 		for b.Loop() {
 			for i := range all {

@@ -3,7 +3,11 @@
 
 package view
 
-import "yett/exchange"
+import (
+	"slices"
+
+	"yett/exchange"
+)
 
 // Sizes are how a body comes, and what is short.
 type Sizes struct {
@@ -12,6 +16,7 @@ type Sizes struct {
 	Part, Overlap        int
 	Flush, LastWithBytes bool
 	Each                 func(out []byte) // after each piece
+	Did                  func(what string, times int, paths []string)
 }
 
 // Pieces is Preview for a body that comes in pieces.
@@ -19,6 +24,16 @@ func (v *View) Pieces(x *exchange.Exchange, contentType string, body []byte, s S
 	f := formOf(contentType)
 	p := v.pass(x, f, v.describe(200, contentType))
 	defer p.end()
+	if s.Did != nil {
+		defer func() {
+			for i, t := range p.tally {
+				if t.n > 0 {
+					paths := slices.DeleteFunc(slices.Clone(t.paths[:]), func(path string) bool { return path == "" })
+					s.Did(p.rules.edits[i].Does, t.n, paths)
+				}
+			}
+		}()
+	}
 	if s.Window > 0 {
 		p.sizes = sizes{window: s.Window, leaf: s.Leaf, part: s.Part, overlap: s.Overlap}
 	}

@@ -53,6 +53,9 @@ type pass struct {
 	opened, quoted []byte // scratch
 	longest        int    // of what was indexed
 	buf            []byte // what could not be judged yet
+	seen, line     int    // of records and events: how far buf was searched for an end, and where its last line begins
+	lines          []byte // scratch: the data of an event
+	begun          bool   // an event has left
 	textEvents     bool   // events need not be JSON
 	passed         bool   // the judge has let findings pass
 	unjudged       bool   // the judge knows that not everything is judged
@@ -87,7 +90,7 @@ func (p *pass) end() {
 	*p = pass{
 		sizes:  usual,
 		walker: walker{active: p.active[:0], tally: p.tally[:0], value: kept(p.value), quote: kept(p.quote), path: kept(p.path)},
-		index:  p.index, plain: p.plain, opened: kept(p.opened), quoted: kept(p.quoted), buf: kept(p.buf), done: p.done,
+		index:  p.index, plain: p.plain, opened: kept(p.opened), quoted: kept(p.quoted), buf: kept(p.buf), lines: kept(p.lines), done: p.done,
 		long: long{frames: p.long.frames[:0]},
 	}
 	passes.Put(p)

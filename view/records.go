@@ -15,10 +15,10 @@ func (p *pass) records(dst, chunk []byte, last bool) ([]byte, error) {
 	p.buf = append(p.buf, chunk...)
 	done := 0
 	for {
-		n := bytes.IndexByte(p.buf[done:], '\n')
-		end := done + n + 1
+		n := bytes.IndexByte(p.buf[p.seen:], '\n')
+		end := p.seen + n + 1
 		if n < 0 {
-			if !last || done == len(p.buf) {
+			if p.seen = len(p.buf); !last || done == len(p.buf) {
 				break
 			}
 			end = len(p.buf)
@@ -27,13 +27,21 @@ func (p *pass) records(dst, chunk []byte, last bool) ([]byte, error) {
 		if dst, err = p.record(dst, p.buf[done:end]); err != nil {
 			return dst, err
 		}
-		done = end
+		done, p.seen = end, end
 	}
-	p.buf = p.buf[:copy(p.buf, p.buf[done:])]
+	return dst, p.keep(done)
+}
+
+// keep holds on to what comes behind done, which is not whole yet.
+func (p *pass) keep(done int) error {
+	if done > 0 {
+		p.buf = p.buf[:copy(p.buf, p.buf[done:])]
+		p.seen, p.line = p.seen-done, p.line-done
+	}
 	if len(p.buf) > p.leaf {
-		return dst, broken(errTooLong)
+		return broken(errTooLong)
 	}
-	return dst, nil
+	return nil
 }
 
 func (p *pass) record(dst, line []byte) ([]byte, error) {
@@ -61,52 +69,54 @@ func (p *pass) record(dst, line []byte) ([]byte, error) {
 // doneEvent is what some streams of JSON events end with, which is not JSON.
 const doneEvent = "[DONE]"
 
-// events passes server-sent events on, each as soon as it is here whole.
+// events passes server-sent events on, each as soon as it is here whole, and comments between them, which keep the connection
+// open, as soon as their line is.
 func (p *pass) events(dst, chunk []byte, last bool) ([]byte, error) {
 	p.buf = append(p.buf, chunk...)
 	done := 0
 	for {
-		n := eventEnd(p.buf[done:])
-		if n < 0 {
+		end := p.eventEnd(done)
+		if end < 0 && last && done < len(p.buf) {
+			end = len(p.buf) // a browser drops an event that no empty line ends, others do not: it is looked at like the rest
+			p.seen, p.line = end, end
+		}
+		if end < 0 {
 			break
 		}
 		var err error
-		if dst, err = p.event(dst, p.buf[done:done+n]); err != nil {
+		if dst, err = p.event(dst, p.buf[done:end]); err != nil {
 			return dst, err
 		}
-		done += n
+		p.begun = true
+		done = end
 	}
-	if last && done < len(p.buf) {
-		// A browser drops an event that no empty line ends, others do not: it is looked at like the rest.
-		var err error
-		if dst, err = p.event(dst, p.buf[done:]); err != nil {
-			return dst, err
-		}
-		done = len(p.buf)
-	}
-	p.buf = p.buf[:copy(p.buf, p.buf[done:])]
-	if len(p.buf) > p.leaf {
-		return dst, broken(errTooLong)
-	}
-	return dst, nil
+	return dst, p.keep(done)
 }
 
-// eventEnd is the length of the event at the beginning of b with the empty line behind it; -1 where it does not end. Lines
+// eventEnd finds the end of the event that begins at from, with the empty line behind it; -1 where it does not end. Lines
 // end in LF, CR LF or CR.
-func eventEnd(b []byte) int {
-	for i := 0; ; {
-		n := bytes.IndexAny(b[i:], "\r\n")
+func (p *pass) eventEnd(from int) int {
+	for {
+		n := bytes.IndexAny(p.buf[p.seen:], "\r\n")
 		if n < 0 {
+			p.seen = len(p.buf)
 			return -1
 		}
-		end, ok := lineEnd(b, i+n)
+		at := p.seen + n
+		end, ok := lineEnd(p.buf, at)
+		empty := at == p.line
+		if !ok && !empty {
+			p.seen = at
+			return -1
+		}
 		if !ok {
-			return -1
+			end = at + 1 // whole already: if a LF follows, it is passed on by itself
 		}
-		if n == 0 {
+		comment := p.line == from && p.buf[from] == ':'
+		p.seen, p.line = end, end
+		if empty || comment {
 			return end
 		}
-		i = end
 	}
 }
 
@@ -124,50 +134,86 @@ func lineEnd(b []byte, at int) (int, bool) {
 	return at + 1, true
 }
 
-// event appends one event: its data as the caller may see it, in one piece; all else as it came.
+// event appends one event: its data as the caller may see it, in place of its first line of data; comments and what else the
+// standard knows as it came. Other fields say nothing to readers that follow the standard, and to others nobody knows what:
+// they do not leave.
 func (p *pass) event(dst, event []byte) ([]byte, error) {
-	var data []byte
-	place, lines := -1, 0
-	for i := 0; i < len(event); {
-		n := bytes.IndexAny(event[i:], "\r\n")
-		next := len(event)
-		if n < 0 {
-			n = len(event) - i
-		} else if end, ok := lineEnd(event, i+n); ok {
-			next = end
+	if !p.begun {
+		event = bytes.TrimPrefix(event, []byte("\ufeff"))
+	}
+	p.lines = p.lines[:0]
+	lines := 0
+	for line := range eachLine(event) {
+		if field, value := fieldOf(line); field == "data" {
+			if lines++; lines > 1 {
+				p.lines = append(p.lines, '\n')
+			}
+			p.lines = append(p.lines, value...)
 		}
-		line := event[i : i+n]
-		name, value, _ := bytes.Cut(line, []byte{':'})
-		if string(bytes.TrimPrefix(name, []byte("\ufeff"))) != "data" {
+	}
+	data := p.lines
+	if lines > 0 {
+		var err error
+		if data, err = p.eventData(data); err != nil {
+			return dst, err
+		}
+	}
+	for line, end := range eachLine(event) {
+		switch field, _ := fieldOf(line); field {
+		case "data":
+			if lines == 0 {
+				continue // all of it is there already
+			}
+			lines = 0
+			for line := range bytes.SplitSeq(data, []byte{'\n'}) {
+				dst = append(append(append(dst, "data: "...), line...), '\n')
+			}
+		case "", "event", "id", "retry":
 			out, err := p.glance(line)
 			if err != nil {
 				return dst, err
 			}
-			dst = append(append(dst, out...), event[i+n:next]...)
-		} else {
-			if place < 0 {
-				place = len(dst)
-			}
-			if lines++; lines > 1 {
-				data = append(data, '\n')
-			}
-			data = append(data, bytes.TrimPrefix(value, []byte{' '})...)
+			dst = append(append(dst, out...), end...)
 		}
-		i = next
 	}
-	if place < 0 {
-		return dst, nil
+	return dst, nil
+}
+
+// eachLine yields the lines of an event and how each ends.
+func eachLine(event []byte) func(yield func(line, end []byte) bool) {
+	return func(yield func(line, end []byte) bool) {
+		for len(event) > 0 {
+			n, next := bytes.IndexAny(event, "\r\n"), len(event)
+			if n < 0 {
+				n = len(event)
+			} else if end, ok := lineEnd(event, n); ok {
+				next = end
+			}
+			if !yield(event[:n], event[n:next]) {
+				return
+			}
+			event = event[next:]
+		}
 	}
-	made, err := p.eventData(data)
-	if err != nil {
-		return dst, err
+}
+
+// fieldOf takes a line apart. A comment has the name "", and an empty line too.
+func fieldOf(line []byte) (name string, value []byte) {
+	field, value, _ := bytes.Cut(line, []byte{':'})
+	value = bytes.TrimPrefix(value, []byte{' '})
+	switch string(field) {
+	case "":
+		return "", value
+	case "data":
+		return "data", value
+	case "event":
+		return "event", value
+	case "id":
+		return "id", value
+	case "retry":
+		return "retry", value
 	}
-	tail := bytes.Clone(dst[place:])
-	dst = dst[:place]
-	for line := range bytes.SplitSeq(made, []byte{'\n'}) {
-		dst = append(append(append(dst, "data: "...), line...), '\n')
-	}
-	return append(dst, tail...), nil
+	return "other", value
 }
 
 // eventData is what an event says, as the caller may see it.
@@ -177,7 +223,9 @@ func (p *pass) eventData(data []byte) ([]byte, error) {
 	}
 	p.passed = false
 	if !p.textEvents || p.index.Parse(data, limits) == nil && p.index.Kind(p.index.Root()) >= jsonstream.Object {
-		return p.document(p.quoted[:0], data, p.root)
+		out, err := p.document(p.quoted[:0], data, p.root)
+		p.quoted = out
+		return out, err
 	}
 	return p.glance(data)
 }
