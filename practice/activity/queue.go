@@ -74,10 +74,13 @@ func (q *queue) len() int {
 	return len(q.items)
 }
 
-// get takes everything that is queued.
+// get takes everything that is queued, nil if nothing is. Whoever gets something gives it back with done.
 func (q *queue) get() []item {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if len(q.items) == 0 {
+		return nil // its room stays for the next one
+	}
 	items := q.items
 	q.items, q.spare = q.spare, nil
 	return items
