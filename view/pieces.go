@@ -94,41 +94,49 @@ func (p *pass) piece(dst, raw []byte, watch []bound, last bool, c coding) (int, 
 	return n, dst, err
 }
 
-// clear finds a place to cut that no finding lies across: what is found on both sides of it, alone and together, is the
-// same.
+// clear finds a place to cut that no finding lies across.
 func (p *pass) clear(raw []byte, watch []bound, c coding) (int, error) {
 	p.quiet = true
 	defer func() { p.quiet = false }()
-	made := func(part []byte) ([]byte, error) {
-		text, err := c.decode(p, part)
-		if err != nil {
-			return nil, err
-		}
-		text = bytes.Clone(text)
-		out, _, err := p.look(jsonstream.None, watch, text)
-		return out, err
-	}
-	step := p.overlap / 8
-	for n := len(raw) - p.overlap; n > 0; n -= step {
+	end, step := len(raw)-p.overlap, p.overlap/8
+	for n := end; n > 0; n -= step {
 		at := c.cut(raw, seam(raw, max(0, n-step), n))
-		from, to := c.cut(raw, max(0, at-p.overlap)), c.cut(raw, min(len(raw), at+p.overlap))
-		left, err := made(raw[from:at])
-		if err != nil {
-			return 0, err
+		if ok, err := p.divides(raw, at, watch, c); ok || err != nil {
+			return at, err
 		}
-		right, err := made(raw[at:to])
-		if err != nil {
-			return 0, err
-		}
-		both, err := made(raw[from:to])
-		if err != nil {
-			return 0, err
-		}
-		if at > 0 && bytes.Equal(append(left[:len(left):len(left)], right...), both) {
-			return at, nil
+	}
+	// Where one finding follows another without anything between, only the very places between them will do.
+	for n := end; n > max(0, end-longestToken); n-- {
+		if at := c.cut(raw, n); at == n {
+			if ok, err := p.divides(raw, at, watch, c); ok || err != nil {
+				return at, err
+			}
 		}
 	}
 	return 0, broken(errTooLong) // nowhere in the window: nothing of it may leave
+}
+
+// longestToken is as long as numbers of cards and accounts are, written with escapes.
+const longestToken = 256
+
+// divides reports whether what is found on both sides of at, alone and together, is the same.
+func (p *pass) divides(raw []byte, at int, watch []bound, c coding) (bool, error) {
+	if at <= 0 {
+		return false, nil
+	}
+	from, to := c.cut(raw, max(0, at-p.overlap)), c.cut(raw, min(len(raw), at+p.overlap))
+	var made [3][]byte
+	for i, part := range [...][]byte{raw[from:at], raw[at:to], raw[from:to]} {
+		text, err := c.decode(p, part)
+		if err != nil {
+			return false, err
+		}
+		if made[i], _, err = p.look(jsonstream.None, watch, bytes.Clone(text)); err != nil {
+			return false, err
+		}
+	}
+	left, right, both := made[0], made[1], made[2]
+	return len(left)+len(right) == len(both) && bytes.HasPrefix(both, left) && bytes.HasSuffix(both, right), nil
 }
 
 // seam finds where a text is likely to be cut without cutting what an edit looks for: behind the last line break, else
