@@ -104,7 +104,7 @@ func New(kinds ...Kind) *Detector {
 
 func newDetector(s set) *Detector {
 	d := &Detector{kinds: s, shortest: math.MaxInt}
-	for kind, n := range map[set]int{cards: 13, ibans: 15, nationals: 8, privateKeys: 32, tokens: 20, clouds: 20} {
+	for kind, n := range map[set]int{cards: 13, ibans: 15, nationals: 8, privateKeys: 24, tokens: 20, clouds: 20} {
 		if s&kind != 0 {
 			d.shortest = min(d.shortest, n)
 		}

@@ -116,6 +116,9 @@ func (s *scan) putty(from int) {
 	if next := bytes.Index(region, []byte(head)); next >= 0 { // so that many heads are not each read to the end
 		region = region[:next]
 	}
+	if masked := bytes.Index(region, []byte(redacted)); masked >= 0 {
+		region = region[:masked]
+	}
 	base := from + len(head)
 	private := bytes.Index(region, []byte("Private-Lines: "))
 	if private < 0 || private > longestKey {
@@ -144,7 +147,7 @@ func (s *scan) jsonKey(at int) {
 	if at < s.jwk {
 		return
 	}
-	open := s.opening(at, max(s.done, s.jwk))
+	open := s.opening(at, s.jwk) // what was found within it becomes part of it
 	if open < 0 {
 		s.jwk = at + 1
 		return

@@ -153,6 +153,7 @@ func TestPrivateKeys(t *testing.T) {
 		{"a JSON Web Key in a set", `{"keys":[` + ec + `,` + rsa + `]}`, "private_key " + ec + "; private_key " + rsa},
 		{"a JSON Web Key in JSON in JSON", strings.ReplaceAll(ec, `"`, `\"`), "private_key " + strings.ReplaceAll(ec, `"`, `\"`)},
 		{"a symmetric JSON Web Key", `{"kty":"oct","k":"` + letters43 + `"}`, `private_key {"kty":"oct","k":"` + letters43 + `"}`},
+		{"a JSON Web Key with a card", `{"kid":"4111111111111111","kty":"oct","k":"` + letters43 + `"}`, `private_key {"kid":"4111111111111111","kty":"oct","k":"` + letters43 + `"}`},
 		{"a JSON Web Key cut off", ec[:len(ec)-2], "private_key " + ec[:len(ec)-2] + " …"},
 		{"a key of age", age, "private_key " + age},
 

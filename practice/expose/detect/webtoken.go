@@ -14,7 +14,7 @@ func (s *scan) jsonToken(from int) {
 	}
 	end := s.past(from, isURL)
 	s.jwt = end // what else begins within this word is not looked at: it would cost its length each time
-	if s.at(end) != '.' {
+	if s.at(end) != '.' || end-from < shortestHeader {
 		return
 	}
 	parts := 3
@@ -41,6 +41,9 @@ func (s *scan) jsonToken(from int) {
 		}
 	}
 }
+
+// shortestHeader is how long {"alg":"none"} is in base64url.
+const shortestHeader = 19
 
 // header reports whether base64url text is an object with the member alg, and whether it has enc. It decodes a piece at
 // a time, since a header may hold whole certificates.
