@@ -144,10 +144,14 @@ func (s *scan) plainCard(from, to int) bool {
 	return true
 }
 
-// groupings are the ways in which cards are printed, longest first where one begins with another.
-var groupings = [][]int{
-	{4, 4, 4, 4, 3}, {4, 4, 4, 4, 2}, {4, 4, 4, 4, 1}, {4, 4, 4, 7}, {4, 4, 4, 6}, {4, 4, 4, 5}, {4, 4, 4, 4}, {4, 4, 4, 3}, {4, 4, 4, 2},
-	{4, 6, 5}, {4, 6, 4}, {4, 3, 3, 3}, {6, 13},
+// groupings are the ways in which cards are printed, longest first where one begins with another: the sizes of the groups,
+// a hexadecimal digit each.
+var groupings = []struct {
+	groups int
+	sizes  uint32
+}{
+	{5, 0x44443}, {5, 0x44442}, {5, 0x44441}, {4, 0x4447}, {4, 0x4446}, {4, 0x4445}, {4, 0x4444}, {4, 0x4443}, {4, 0x4442},
+	{3, 0x465}, {3, 0x464}, {4, 0x4333}, {2, 0x6d},
 }
 
 // groupedCard finds a card whose digits stand in groups with single blanks or hyphens between them.
@@ -155,16 +159,15 @@ func (s *scan) groupedCard(from int) {
 	if !issuers[s.text[from]-'0'][s.text[from+1]-'0'] {
 		return // a year, mostly
 	}
-	var ends [5]int // of the groups
-	n, at := 0, from
+	var ends [6]int // of so many groups
+	var sizes [6]uint32
 	separator := byte(0)
-	for n < len(ends) {
-		end := s.past(at, isDigit)
-		if end == at {
+	for n, at := 1, from; n < len(ends); n++ {
+		end := s.within(at, 15, isDigit)
+		if end == at || end-at > 15 {
 			break
 		}
-		ends[n] = end
-		n++
+		ends[n], sizes[n] = end, sizes[n-1]<<4|uint32(end-at)
 		if n == 1 {
 			separator = s.at(end)
 		}
@@ -174,21 +177,10 @@ func (s *scan) groupedCard(from int) {
 		at = end + 1
 	}
 	for _, g := range groupings {
-		if len(g) > n {
+		if sizes[g.groups] != g.sizes {
 			continue
 		}
-		begin, fits := from, true
-		for i, size := range g {
-			if ends[i]-begin != size {
-				fits = false
-				break
-			}
-			begin = ends[i] + 1
-		}
-		if !fits {
-			continue
-		}
-		to := ends[len(g)-1]
+		to := ends[g.groups]
 		var room [19]uint8
 		if isCard(s.figures(room[:0], from, to)) && s.opens(from) && s.closes(to) {
 			s.add(Card, from, to, false)

@@ -205,10 +205,11 @@ type scan struct {
 	found []Match
 	own   int // found before are the caller's
 
-	done int // what stands before is decided
-	read int // digits before were looked at
-	jwt  int // base64url before is part of a word that is no JSON Web Token
-	jwk  int // members before stand in objects that were judged
+	done  int   // what stands before is decided
+	later Match // stands ahead of what was looked at; its To is 0: none does
+	read  int   // digits before were looked at
+	jwt   int   // base64url before is part of a word that is no JSON Web Token
+	jwk   int   // members before stand in objects that were judged
 }
 
 // scan follows events.
@@ -218,6 +219,7 @@ func (d *Detector) scan(dst []Match, name string, text []byte, e event) []Match 
 		s.follow(d, e)
 		e = d.next(text, max(e.at+8, s.done, s.read))
 	}
+	s.due(len(text))
 	if name != "" && len(s.found) == s.own {
 		s.whole()
 	}
@@ -237,6 +239,7 @@ func (s *scan) follow(d *Detector, e event) {
 	for ; places != 0; places &= places - 1 {
 		bit := bits.TrailingZeros64(places)
 		at := e.at + bit>>3
+		s.due(at)
 		if bit&7 != 0 {
 			s.digits(at - 1)
 			continue
@@ -261,8 +264,20 @@ func (s *scan) digits(i int) {
 	s.number(i)
 }
 
+// due notes the match that stood ahead, if that is where the scan has come.
+func (s *scan) due(at int) {
+	if m := s.later; m.To > 0 && at >= m.From {
+		s.later = Match{}
+		s.add(m.Kind, m.From, m.To, m.Partial)
+	}
+}
+
 // add notes a match. Later ones begin behind it, unless they hold it whole.
 func (s *scan) add(k Kind, from, to int, partial bool) {
+	if to > s.later.From {
+		s.due(from)
+		s.later = Match{}
+	}
 	for len(s.found) > s.own {
 		last := s.found[len(s.found)-1]
 		if last.To <= from {

@@ -85,7 +85,7 @@ func (s *scan) iban(from int) bool {
 		rest = remainder(rest, c)
 		at++
 	}
-	if s.is(at, isWord) {
+	if !s.over(at, isWord) {
 		return false
 	}
 	for _, c := range [4]byte{a &^ fold, b &^ fold, s.text[from+2], s.text[from+3]} {

@@ -76,7 +76,7 @@ func (s *scan) lines(i, limit int) (end, n int) {
 		case space(c):
 			i++
 			begins = true
-		case begins && fields < 8 && s.field(i) > i: // it ends at a line break, or with the text
+		case begins && n < enough && fields < 8 && s.field(i) > i: // fields stand in front
 			i = s.field(i)
 			fields++
 			n = 0

@@ -111,7 +111,7 @@ func (s *scan) id(from, to int) {
 
 // word notes an identifier that begins and ends as a word does.
 func (s *scan) word(from, to int) {
-	if from >= s.done && s.fresh(from, isWord) && !s.is(to, isWord) {
+	if from >= s.done && s.fresh(from, isWord) && s.over(to, isWord) {
 		s.add(NationalID, from, to, false)
 	}
 }
@@ -315,7 +315,7 @@ func (s *scan) codiceFiscale(from int) {
 		months  = "ABCDEHLMPRST"
 		instead = "LMNPQRSTUV"
 	)
-	if from+len(form) > len(s.text) || s.is(from+len(form), isWord) || !s.fresh(from, isWord) {
+	if from+len(form) > len(s.text) || !s.over(from+len(form), isWord) || !s.fresh(from, isWord) {
 		return
 	}
 	sum := 0

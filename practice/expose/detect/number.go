@@ -95,9 +95,9 @@ func (s *scan) opens(i int) bool {
 func (s *scan) closes(i int) bool {
 	switch s.at(i) {
 	case '.', '-':
-		return !s.is(i+1, isDigit)
+		return s.over(i+1, isDigit)
 	}
-	return !s.is(i, isWord)
+	return s.over(i, isWord)
 }
 
 // masked reports whether text up to i ends with what Mask puts in place of a match.

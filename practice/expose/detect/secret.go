@@ -96,7 +96,7 @@ func (s *scan) yett(from int) {
 		check  = secret + 43 + 1
 		length = check + 4
 	)
-	if from+length > len(s.text) || s.is(from+length, isAlnum) || !s.fresh(from, isAlnum) {
+	if from+length > len(s.text) || !s.over(from+length, isAlnum) || !s.fresh(from, isAlnum) {
 		return
 	}
 	key := s.text[from : from+length]
@@ -181,8 +181,8 @@ func (s *scan) awsSecret(i int) {
 		}
 		end := s.within(i, awsLength, isBase64)
 		seen := s.classes(i, end)
-		if awsForm(end-i, seen) && s.over(end, isBase64) {
-			s.add(CloudSecret, i, end, false)
+		if awsForm(end-i, seen) && s.over(end, isBase64|isURL) {
+			s.later = Match{CloudSecret, i, end, false} // what begins in between is looked at first
 			return
 		}
 		if seen&isDigit != 0 || end-i > 16 {

@@ -100,6 +100,8 @@ func TestCloudSecrets(t *testing.T) {
 		{"a shared access signature", "https://shop.blob.core.windows.net/c/b?sv=2024-11-04&sig=" + encoded + "&se=2026", "cloud_secret " + encoded},
 		{"the secret of an application of Azure", "abc8Q~" + letters40[:34], "cloud_secret abc8Q~" + letters40[:34]},
 
+		{"a secret behind the name of another", "secret: Bearer " + letters40[:24] + " " + awsKey, "token " + letters40[:24]},
+		{"base64url behind the word secret", "secret " + letters40 + "-D0", ""},
 		{"a word like the id of a key", "AKIA" + "IOSFODNN7", ""},
 		{"an id within a word", "X" + awsID, ""},
 		{"forty bytes without a name", awsKey, ""},
@@ -140,6 +142,7 @@ func TestPrivateKeys(t *testing.T) {
 	age := "AGE-SECRET-KEY-1" + strings.ToUpper(letters40+letters20[:18])
 	run(t, append(examples, []example{
 		{"an old encrypted key", old, "private_key " + old},
+		{"a key broken off before something with a colon", old[:150] + " x: y", "private_key " + old[:150] + " x"},
 		{"a key of PGP with fields", pgp, "private_key " + pgp},
 		{"a key of SSH2", ssh2, "private_key " + ssh2},
 		{"two keys", old + "\n" + pgp, "private_key " + old + "; private_key " + pgp},
@@ -154,6 +157,7 @@ func TestPrivateKeys(t *testing.T) {
 		{"a JSON Web Key in JSON in JSON", strings.ReplaceAll(ec, `"`, `\"`), "private_key " + strings.ReplaceAll(ec, `"`, `\"`)},
 		{"a symmetric JSON Web Key", `{"kty":"oct","k":"` + letters43 + `"}`, `private_key {"kty":"oct","k":"` + letters43 + `"}`},
 		{"a JSON Web Key with a card", `{"kid":"4111111111111111","kty":"oct","k":"` + letters43 + `"}`, `private_key {"kid":"4111111111111111","kty":"oct","k":"` + letters43 + `"}`},
+		{"a JSON Web Key with a secret of AWS", `secret {"kty":"oct","x":"` + awsKey + `","k":"` + letters43 + `"}`, `private_key {"kty":"oct","x":"` + awsKey + `","k":"` + letters43 + `"}`},
 		{"a JSON Web Key cut off", ec[:len(ec)-2], "private_key " + ec[:len(ec)-2] + " …"},
 		{"a key of age", age, "private_key " + age},
 
