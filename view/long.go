@@ -93,7 +93,7 @@ func (p *pass) stream(dst, chunk []byte, last bool) ([]byte, error) {
 	l := &p.long
 	for {
 		n := min(len(chunk), max(p.window/2, 1))
-		p.buf = append(p.buf, chunk[:n]...)
+		p.add(chunk[:n])
 		chunk = chunk[n:]
 		for more := true; more; {
 			var err error

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 
 	"yett/api/schema"
@@ -98,7 +99,7 @@ func (p *pass) end() {
 
 // kept is a buffer for the next answer; long ones go to the collector.
 func kept(b []byte) []byte {
-	if cap(b) > 2*window {
+	if cap(b) > 4*window {
 		return nil
 	}
 	return b[:0]
@@ -122,7 +123,7 @@ func (p *pass) Filter(dst, chunk []byte, flush, last bool) ([]byte, error) {
 			if last && len(p.buf) == 0 {
 				return p.whole(dst, chunk)
 			}
-			p.buf = append(p.buf, chunk...)
+			p.add(chunk)
 			if last {
 				return p.whole(dst, p.buf)
 			}
@@ -131,6 +132,14 @@ func (p *pass) Filter(dst, chunk []byte, flush, last bool) ([]byte, error) {
 		p.begin()
 	}
 	return p.stream(dst, chunk, last)
+}
+
+// add puts chunk behind what is kept back. The buffer doubles: by less at a time, more would become garbage.
+func (p *pass) add(chunk []byte) {
+	if len(p.buf)+len(chunk) > cap(p.buf) {
+		p.buf = slices.Grow(p.buf, max(len(chunk), len(p.buf)))
+	}
+	p.buf = append(p.buf, chunk...)
 }
 
 // whole is an answer that is here from its first byte to its last.

@@ -23,7 +23,7 @@ const overlap = 16 << 10
 // text is the way of a body that is text. A stream is not kept waiting: what is here up to the last white space leaves at
 // once, looked at by itself, and only what goes over several of its pieces is missed.
 func (p *pass) text(dst, chunk []byte, flush, last bool) ([]byte, error) {
-	p.buf = append(p.buf, chunk...)
+	p.add(chunk)
 	if flush && !last {
 		n := bytes.LastIndexAny(p.buf, " \t\r\n") + 1
 		if n == 0 && len(p.buf) >= longestWord {
@@ -231,7 +231,7 @@ func (p *pass) openString(dst []byte) ([]byte, bool, error) {
 		if p.anyActive(l.next.at.rule.replace[opening]) {
 			return dst, false, broken(errTooLong) // nothing sealed is as long
 		}
-		dst = append(p.comma(dst), '"')
+		dst = append(slices.Grow(p.comma(dst), len(p.buf)-l.at), '"')
 	}
 	l.at++
 	l.state = inString

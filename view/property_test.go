@@ -200,12 +200,7 @@ func (s schemas) newCase(g *generator) run {
 
 // run reports how the engine's answer differs from the reference's, and whether there was anything to change.
 func (c run) run(v *view.View) (changed bool, err error) {
-	decode := func(text []byte) (out any, err error) {
-		d := json.NewDecoder(bytes.NewReader(text))
-		d.UseNumber()
-		return out, d.Decode(&out)
-	}
-	doc, err := decode(c.document)
+	doc, err := decoded(c.document)
 	if err != nil {
 		return false, fmt.Errorf("the document is not JSON: %w", err)
 	}
@@ -223,7 +218,7 @@ func (c run) run(v *view.View) (changed bool, err error) {
 		if err := strict.Parse(got, jsonstream.Limits{Depth: 1000, Values: 1 << 20}); err != nil {
 			return fmt.Errorf("%s: %w: %s", how, err, got)
 		}
-		out, err := decode(got)
+		out, err := decoded(got)
 		if err != nil {
 			return fmt.Errorf("%s: %w: %s", how, err, got)
 		}
@@ -255,6 +250,13 @@ func (c run) run(v *view.View) (changed bool, err error) {
 		}
 	}
 	return changed, c.records(v, want, check)
+}
+
+func decoded(text []byte) (out any, err error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	err = d.Decode(&out)
+	return out, err
 }
 
 // records sends the document twice, each on a line of its own.

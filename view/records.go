@@ -12,7 +12,7 @@ import (
 // records passes a stream of JSON records on, each as soon as it is here whole: one a line (NDJSON, JSON Lines), with a
 // record separator before it where the type is a JSON sequence (RFC 7464).
 func (p *pass) records(dst, chunk []byte, last bool) ([]byte, error) {
-	p.buf = append(p.buf, chunk...)
+	p.add(chunk)
 	done := 0
 	for {
 		n := bytes.IndexByte(p.buf[p.seen:], '\n')
@@ -72,7 +72,7 @@ const doneEvent = "[DONE]"
 // events passes server-sent events on, each as soon as it is here whole, and comments between them, which keep the connection
 // open, as soon as their line is.
 func (p *pass) events(dst, chunk []byte, last bool) ([]byte, error) {
-	p.buf = append(p.buf, chunk...)
+	p.add(chunk)
 	done := 0
 	for {
 		end := p.eventEnd(done)

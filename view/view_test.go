@@ -18,13 +18,18 @@ import (
 	"yett/view"
 )
 
+// common are the components of all descriptions.
+const common = `"Card":{"type":"string"},"Self":{"type":"array","x-yett-mask":"redact","items":{"$ref":"#/components/schemas/Self"}},
+	"Item":{"type":"object","properties":{"id":{"type":"integer"},"name":{"type":"string"},"card":{"type":"string","x-yett-mask":"redact"},
+		"tags":{"type":"array","items":{"type":"string"}},"more":{"type":"array","items":{"$ref":"#/components/schemas/Item"}}}}`
+
 // described is the API of a description whose one operation answers 200 with schema, as JSON and in other forms.
 func described(t testing.TB, schema string) *api.API {
 	t.Helper()
 	text := fmt.Sprintf(`{"openapi":"3.1.0","info":{"title":"t","version":"1"},
 		"paths":{"/things":{"get":{"operationId":"things","security":[],"x-yett-public":"test","responses":{"200":{"description":"d","content":{
 			"application/json":{"schema":%[1]s},"application/x-ndjson":{"schema":%[1]s},"text/event-stream":{"schema":%[1]s},"text/plain":{}}}}}}},
-		"components":{"schemas":{"Card":{"type":"string"}}}}`, schema)
+		"components":{"schemas":{%[2]s}}}`, schema, common)
 	path := filepath.Join(t.TempDir(), "t.openapi.json")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
