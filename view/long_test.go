@@ -26,8 +26,8 @@ import (
 	"yett/view"
 )
 
-// long is short in a window of 64 bytes, so that it is entered.
-var filler = `"filler":"` + strings.Repeat("f", 40) + `"`
+// filler makes what holds it longer than the window of 64 bytes, so that it is entered.
+var filler = `"filler":"` + strings.Repeat("f", 150) + `"`
 
 func TestALongAnswerIsHeldToTheSameGrammar(t *testing.T) {
 	v := compiled(t, `{"type":"object","properties":{"a":{},"b":{},"closed":{"type":"object","properties":{"a":{}}}}}`, nil)
@@ -166,12 +166,52 @@ func TestAnEditKnowsWhatStandsAroundAValue(t *testing.T) {
 	}
 	t.Run("an object around is not asked", func(t *testing.T) {
 		for _, s := range []view.Sizes{{LastWithBytes: true}, tiny(1), tiny(50)} {
-			in := `{"id":"i","x":[` + fill + `],"o":{"s":"sealed:1"}}`
-			if got, err := v.Pieces(new(exchange.Exchange), "application/json", []byte(in), s); err == nil {
-				t.Errorf("in a window of %d: %s", s.Window, got)
+			for _, o := range []string{`{"s":"sealed:1"}`, `{"s":"sealed:1"}` + strings.Repeat(" ", 100), `{"x":[` + fill + `],"s":"sealed:1"}`} {
+				in := `{"id":"i","x":[` + fill + `],"o":` + o + `}`
+				if got, err := v.Pieces(new(exchange.Exchange), "application/json", []byte(in), s); err == nil {
+					t.Errorf("in a window of %d: %s", s.Window, got)
+				}
 			}
 		}
 	})
+}
+
+func TestTheJudgeIsAskedOnceForEachBodyOrRecord(t *testing.T) {
+	fill := strings.Repeat(`1,`, 40) + "1"
+	for _, tt := range []struct {
+		name, schema, contentType, in string
+		asked                         string // findings, or "unjudged", of each time
+	}{
+		{"not where all fits", things, "application/json", `{"id":1,"free":{"a":[` + fill + `]}}`, ""},
+		{"with all that does not fit in a short one", things, "application/json", `{"id":"1","name":2}`, "/id /name"},
+		{"with the first that does not fit in a long one", `{"properties":{"a":{"maxItems":1},"b":{"type":"string"}}}`, "application/json", `{"a":[` + fill + `],"b":1}`, "/a"},
+		{"with what is missing in a long one", `{"required":["b"],"properties":{"a":{}}}`, "application/json", `{"a":[` + fill + `]}`, "/b"},
+		{"where a long one cannot be judged whole", `{"anyOf":[{"type":"string"},{"properties":{"a":{}}}]}`, "application/json", `{"a":[` + fill + `,` + fill + `]}`, "unjudged"},
+		{"for each record", things, "application/x-ndjson", "{}\n{\"id\":1}\n{\"id\":\"1\"}\n", "/id|/id"},
+		{"for each event", things, "text/event-stream", "data: {}\n\ndata: {}\n\n", "/id|/id"},
+		{"of what does not leave too", `{"properties":{"s":{"type":"array","writeOnly":true,"items":{"type":"string"}}}}`, "application/json", `{"s":["a",` + fill + `]}`, "/s/*"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var asked []string
+			v := compiled(t, tt.schema, func(_ *exchange.Exchange, j view.Judgement) error {
+				var found []string
+				for _, f := range j.Findings {
+					found = append(found, f.Pointer)
+				}
+				if len(found) == 0 && j.Unjudged {
+					found = append(found, "unjudged")
+				}
+				asked = append(asked, strings.Join(found, " "))
+				return nil
+			})
+			if _, err := v.Pieces(new(exchange.Exchange), tt.contentType, []byte(tt.in), tiny(30)); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(asked, "|"); got != tt.asked {
+				t.Errorf("asked of %q, want %q", got, tt.asked)
+			}
+		})
+	}
 }
 
 // TestNothingOfOneAnswerIsInTheNext has many goroutines share passes; run it with -race.
