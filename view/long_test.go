@@ -130,6 +130,33 @@ func TestABodyThatMayNotLeaveIsNull(t *testing.T) {
 	}
 }
 
+func TestNamesAreBounded(t *testing.T) {
+	v := compiled(t, `{}`, nil)
+	object := func(names int) string {
+		var b strings.Builder
+		for i := range names {
+			fmt.Fprintf(&b, `,"n%d":1`, i)
+		}
+		return "{" + b.String()[1:] + "}"
+	}
+	for _, tt := range []struct {
+		name, in string
+		sizes    view.Sizes
+		code     string
+	}{
+		{"many objects may have many", "[" + strings.Repeat(object(100)+",", 2500) + "1]", tiny(1000), ""},
+		{"one object may have many", object(200_000), view.Sizes{}, ""},
+		{"and not more", object(200_001), view.Sizes{}, "upstream_json"},
+		{"nor together with those around it", strings.TrimSuffix(object(150_000), "}") + `,"in":` + object(150_000) + "}", view.Sizes{}, "upstream_json"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := v.Pieces(new(exchange.Exchange), "application/json", []byte(tt.in), tt.sizes); problem.Code(err) != tt.code {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestAnEditKnowsWhatStandsAroundAValue opens values that are bound to the name of their member and to what stands beside
 // them.
 func TestAnEditKnowsWhatStandsAroundAValue(t *testing.T) {
@@ -183,6 +210,7 @@ func TestTheJudgeIsAskedOnceForEachBodyOrRecord(t *testing.T) {
 		asked                         string // findings, or "unjudged", of each time
 	}{
 		{"not where all fits", things, "application/json", `{"id":1,"free":{"a":[` + fill + `]}}`, ""},
+		{"nor where as many are there as must be", `{"properties":{"a":{"minItems":41,"maxItems":41}}}`, "application/json", `{"a":[` + fill + `]}`, ""},
 		{"with all that does not fit in a short one", things, "application/json", `{"id":"1","name":2}`, "/id /name"},
 		{"with the first that does not fit in a long one", `{"properties":{"a":{"maxItems":1},"b":{"type":"string"}}}`, "application/json", `{"a":[` + fill + `],"b":1}`, "/a"},
 		{"with what is missing in a long one", `{"required":["b"],"properties":{"a":{}}}`, "application/json", `{"a":[` + fill + `]}`, "/b"},
