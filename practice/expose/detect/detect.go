@@ -205,11 +205,11 @@ type scan struct {
 	found []Match
 	own   int // found before are the caller's
 
-	done  int   // what stands before is decided
-	later Match // stands ahead of what was looked at; its To is 0: none does
-	read  int   // digits before were looked at
-	jwt   int   // base64url before is part of a word that is no JSON Web Token
-	jwk   int   // members before stand in objects that were judged
+	done  int  // what stands before is decided
+	later span // a cloud secret that stands ahead of what was looked at; its to is 0: none does
+	read  int  // digits before were looked at
+	jwt   int  // base64url before is part of a word that is no JSON Web Token
+	jwk   int  // members before stand in objects that were judged
 }
 
 // scan follows events.
@@ -239,7 +239,9 @@ func (s *scan) follow(d *Detector, e event) {
 	for ; places != 0; places &= places - 1 {
 		bit := bits.TrailingZeros64(places)
 		at := e.at + bit>>3
-		s.due(at)
+		if s.later.to > 0 {
+			s.due(at)
+		}
 		if bit&7 != 0 {
 			s.digits(at - 1)
 			continue
@@ -264,19 +266,22 @@ func (s *scan) digits(i int) {
 	s.number(i)
 }
 
-// due notes the match that stood ahead, if that is where the scan has come.
+// A span is a piece of the text.
+type span struct{ from, to int }
+
+// due notes the secret that stood ahead, if that is where the scan has come.
 func (s *scan) due(at int) {
-	if m := s.later; m.To > 0 && at >= m.From {
-		s.later = Match{}
-		s.add(m.Kind, m.From, m.To, m.Partial)
+	if l := s.later; l.to > 0 && at >= l.from {
+		s.later = span{}
+		s.add(CloudSecret, l.from, l.to, false)
 	}
 }
 
 // add notes a match. Later ones begin behind it, unless they hold it whole.
 func (s *scan) add(k Kind, from, to int, partial bool) {
-	if to > s.later.From {
+	if to > s.later.from {
 		s.due(from)
-		s.later = Match{}
+		s.later = span{}
 	}
 	for len(s.found) > s.own {
 		last := s.found[len(s.found)-1]

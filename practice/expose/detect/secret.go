@@ -182,7 +182,7 @@ func (s *scan) awsSecret(i int) {
 		end := s.within(i, awsLength, isBase64)
 		seen := s.classes(i, end)
 		if awsForm(end-i, seen) && s.over(end, isBase64|isURL) {
-			s.later = Match{CloudSecret, i, end, false} // what begins in between is looked at first
+			s.later = span{i, end} // what begins in between is looked at first
 			return
 		}
 		if seen&isDigit != 0 || end-i > 16 {

@@ -45,18 +45,18 @@ func (s *scan) jsonToken(from int) {
 // shortestHeader is how long {"alg":"none"} is in base64url.
 const shortestHeader = 19
 
-// header reports whether base64url text is an object with the member alg, and whether it has enc. It decodes a piece at
+// header reports whether base64url text, which begins an object, is one with the member alg, and whether it has enc. It decodes a piece at
 // a time, since a header may hold whole certificates.
 func header(text []byte) (alg, enc bool) {
 	const longest = len(`"alg"`) + 1
 	var room [longest + 3*256]byte
 	kept := 0
-	for first := true; len(text) > 0; first = false {
+	for len(text) > 0 {
 		piece := text[:min(len(text), 4*256)]
 		text = text[len(piece):]
 		n, ok := decode(room[kept:], piece)
 		now := room[:kept+n]
-		if !ok || len(now) == 0 || first && now[0] != '{' {
+		if !ok || len(now) == 0 {
 			return false, false
 		}
 		alg = alg || bytes.Contains(now, []byte(`"alg"`))
