@@ -34,8 +34,9 @@ type sizes struct {
 
 var usual = sizes{window: window, leaf: maxLeaf, part: window, overlap: overlap}
 
-// limits bound what one index of an answer costs. The bytes are bounded by window and maxLeaf.
-var limits = jsonstream.Limits{Depth: 512, Members: maxNames, Items: 1 << 20, String: maxLeaf, Values: 1 << 20}
+// limits bound what one index of an answer costs. The bytes are bounded by window and maxLeaf; a value takes some 40 more, and
+// a record could be nothing but values of one digit.
+var limits = jsonstream.Limits{Depth: 512, Members: maxNames, Items: 1 << 18, String: maxLeaf, Values: 1 << 18}
 
 // answering is how answers are held against their schemas. Members that are not declared are a matter of edits.
 var answering = schema.Check{Direction: schema.Response, Max: problem.MaxItems}

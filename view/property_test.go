@@ -29,8 +29,7 @@ import (
 
 const (
 	propertySeed = 20261129
-	usualCases   = 3000 // YETT_CASES asks for more
-	casesEach    = 10   // documents of one schema
+	casesEach    = 10 // documents of one schema
 	components   = 4
 )
 
