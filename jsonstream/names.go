@@ -27,15 +27,14 @@ func (d *Doc) slots(v *node) []Node { return d.table[v.aux : int(v.aux)+tableSiz
 func (d *Doc) indexNames(n Node) *SyntaxError {
 	v := &d.nodes[n]
 	if v.size <= linear {
+		var seen uint64 // traits of the names so far: names of different traits are different
 		for b := d.First(n); b != None; b = d.nodes[b].next {
 			name := d.nameOf(&d.nodes[b])
-			for a := n + 1; a != b; {
-				earlier := &d.nodes[a]
-				if int(earlier.nameLen) == len(name) && bytes.Equal(d.nameOf(earlier), name) {
-					return d.duplicate(b)
-				}
-				a = earlier.next
+			trait := uint64(1) << traitOf(name)
+			if seen&trait != 0 && d.hasBefore(n, b, name) {
+				return d.duplicate(b)
 			}
+			seen |= trait
 		}
 		return nil
 	}
@@ -53,6 +52,24 @@ func (d *Doc) indexNames(n Node) *SyntaxError {
 		slots[slot] = b
 	}
 	return nil
+}
+
+// traitOf is a number below 64 that tells most names apart.
+func traitOf(name []byte) uint {
+	if len(name) == 0 {
+		return 0
+	}
+	return (uint(len(name))*7 + uint(name[0]) + uint(name[len(name)-1])*3) % 64
+}
+
+// hasBefore reports whether a member of n before b has this name.
+func (d *Doc) hasBefore(n, b Node, name []byte) bool {
+	for a := n + 1; a != b; a = d.nodes[a].next {
+		if bytes.Equal(d.nameOf(&d.nodes[a]), name) {
+			return true
+		}
+	}
+	return false
 }
 
 // probe returns the slot that holds name, or the empty one where it belongs. The root is no member, so 0 means empty.

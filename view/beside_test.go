@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// BenchmarkBeside lets the three have their turns in rotation and counts the processor time of the process, so that what
-// else the machine does falls on all alike: the ratios are what counts.
+// BenchmarkBeside lets the three have their turns in rotation and counts the processor time of the process; the best turn of
+// each counts, which what else the machine does has disturbed least.
 func BenchmarkBeside(b *testing.B) {
 	v := compiled(b, people, nil)
 	eachBenchmark(b, func(b *testing.B, body []byte) {
 		all := hands(v)
-		took := make([]time.Duration, len(all))
+		best := make([]time.Duration, len(all))
 		batch := max(1, 8<<20/len(body))
 		rounds := 0
 		for b.Loop() {
@@ -31,14 +31,16 @@ func BenchmarkBeside(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
-				took[h] += processorTime(b) - start
+				if took := processorTime(b) - start; best[h] == 0 || took < best[h] {
+					best[h] = took
+				}
 			}
 			rounds++
 		}
 		for i, h := range all {
-			b.ReportMetric(float64(len(body)*batch*rounds)/1e6/took[i].Seconds(), h.name+"-MB/s")
+			b.ReportMetric(float64(len(body)*batch)/1e6/best[i].Seconds(), h.name+"-MB/s")
 			if i > 0 {
-				b.ReportMetric(float64(took[i])/float64(took[0]), "times-"+h.name)
+				b.ReportMetric(float64(best[i])/float64(best[0]), "times-"+h.name)
 			}
 		}
 		b.ReportMetric(0, "ns/op") // of all three together: it says nothing
