@@ -47,6 +47,9 @@ type Item struct {
 	Where     string // record only: file and line of the rule, "shop.openapi.yaml:214"
 	Rule      string // record only: the keyword or rule
 	Value     string // record only, and sealed there: the beginning of what does not fit, never of anything sensitive
+	// Declared is record only: Pointer or Parameter with * in place of all that the description does not name. It says too
+	// that Detail repeats no word of the caller's. Where it is empty, the record keeps Pointer, Parameter and Detail sealed.
+	Declared string
 }
 
 // Error returns the text for the record. Never show it to a caller.

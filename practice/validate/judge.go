@@ -24,19 +24,19 @@ func (v *Validator) Judge(x *exchange.Exchange, j view.Judgement) error {
 	}
 	p := &problem.Error{Status: http.StatusBadGateway, Code: "answer_invalid", Replaces: true,
 		Detail: "The service behind this gateway gave an answer that cannot be passed on."}
-	note := "too long to be held against all of its schema"
+	note, shape := "too long to be held against all of its schema", answered(x)
 	if len(j.Findings) == 0 {
 		// What cannot be decided is refused: it may fit, and nobody could say so before it has left.
 		p.Code, p.Cause = "answer_unjudged", errors.New("a value is "+note)
 	} else {
 		all := make([]string, len(j.Findings))
 		for i, f := range j.Findings {
-			all[i] = fault(f)
+			all[i] = fault(shape, f)
 			if f.Where != nil {
 				all[i] += " (" + f.Where.Where().String() + ")"
 			}
 		}
-		note, p.Cause = noted(len(j.Findings), j.Findings[0]), errors.New(strings.Join(all, "; "))
+		note, p.Cause = noted(len(j.Findings), fault(shape, j.Findings[0])), errors.New(strings.Join(all, "; "))
 	}
 	x.Report(name, exchange.Failed, p.Code, note) // no step is running whose decision would stand in the record
 	return p
@@ -45,7 +45,7 @@ func (v *Validator) Judge(x *exchange.Exchange, j view.Judgement) error {
 // An observed answer is one that has left although it does not fit: a document, or all the records of a stream.
 type observed struct {
 	bodies, findings int
-	first            schema.Finding
+	first            string
 	unjudged         bool
 }
 
@@ -66,7 +66,7 @@ func (v *Validator) report(x *exchange.Exchange, j view.Judgement) {
 		return
 	}
 	if o.bodies++; o.bodies == 1 {
-		o.first = j.Findings[0]
+		o.first = fault(answered(x), j.Findings[0])
 	}
 	o.findings += len(j.Findings)
 }
@@ -87,47 +87,29 @@ func (o *observed) tell(x *exchange.Exchange) {
 }
 
 // noted is what stands in the record: "3 findings, first /items/*/price type".
-func noted(n int, first schema.Finding) string {
+func noted(n int, first string) string {
 	if n == 1 {
-		return "1 finding, " + fault(first)
+		return "1 finding, " + first
 	}
-	return strconv.Itoa(n) + " findings, first " + fault(first)
+	return strconv.Itoa(n) + " findings, first " + first
 }
 
-// fault is the place and the rule of a finding.
-func fault(f schema.Finding) string {
+// fault is the place and the rule of a finding in an answer of this shape.
+func fault(shape *schema.Shape, f schema.Finding) string {
 	if f.Pointer == "" {
 		return "the body " + f.Keyword
 	}
-	return places(f.Pointer) + " " + f.Keyword
+	return places(shape, f.Pointer) + " " + f.Keyword
 }
 
-// places is a JSON pointer with * for positions, and ? for names that could be data rather than names of members.
-func places(pointer string) string {
-	names := strings.Split(pointer, "/")
-	for i, name := range names[1:] {
-		switch {
-		case name == "*": // of a long answer, where nobody counts
-		case name != "" && strings.Trim(name, "0123456789") == "":
-			names[i+1] = "*"
-		case !programmed(name):
-			names[i+1] = "?"
-		}
+// answered is the shape of the answer, nil where nothing is said of it.
+func answered(x *exchange.Exchange) *schema.Shape {
+	if x.Operation == nil {
+		return nil
 	}
-	return strings.Join(names, "/")
-}
-
-// programmed reports whether a name looks like one that a programmer chose.
-func programmed(name string) bool {
-	digits := 0
-	for i := range len(name) {
-		switch c := name[i]; {
-		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == '-':
-		case c >= '0' && c <= '9':
-			digits++
-		default:
-			return false
-		}
+	m, ok := x.Operation.Response(x.Answer.Status).For(x.Answer.Header.Get("Content-Type"))
+	if !ok {
+		return nil
 	}
-	return name != "" && len(name) <= 40 && digits <= 4
+	return m.Schema.Shape()
 }

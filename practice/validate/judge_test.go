@@ -128,17 +128,6 @@ func TestAStreamOfBadRecordsIsOneNote(t *testing.T) {
 	v.observing.Range(func(any, any) bool { t.Error("an exchange that is over is remembered"); return false })
 }
 
-func TestNotesHoldNamesAndNoData(t *testing.T) {
-	for pointer, want := range map[string]string{
-		"/items/0/price": "/items/*/price", "/people/anna@example.org/age": "/people/?/age", "/a/4111111111111111": "/a/*",
-		"/a/id-49927398716": "/a/?", "//x": "/?/x", "/a~1b": "/?", "/" + strings.Repeat("a", 41): "/?",
-	} {
-		if got := places(pointer); got != want {
-			t.Errorf("%s: %s, want %s", pointer, got, want)
-		}
-	}
-}
-
 func TestResponsesIsOneOfTwoWords(t *testing.T) {
 	for word, ok := range map[string]bool{Report: true, Enforce: true, "off": false, "": false} {
 		c := Defaults()

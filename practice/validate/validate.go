@@ -91,9 +91,12 @@ func (v *Validator) parameters(x *exchange.Exchange, op *api.Operation) error {
 		if len(p.Errors) == problem.MaxItems {
 			break
 		}
-		it := problem.Item{Parameter: f.Parameter, In: f.In, Detail: f.Detail, Rule: f.Code, Value: f.Value}
+		it := problem.Item{Parameter: f.Parameter, In: f.In, Detail: f.Detail, Rule: f.Code, Value: f.Value, Declared: anything}
 		if it.Parameter == "" {
 			it.Parameter = "?" // the name itself is not fit to print
+		}
+		if f.Param != nil {
+			it.Declared = f.Param.Name
 		}
 		if f.Where != nil {
 			it.Where = f.Where.Where().String()
@@ -249,7 +252,7 @@ func readable(err error, b *api.Body) error {
 		return unsupported(e.Code, e.Detail, b)
 	}
 	return &problem.Error{Status: http.StatusBadRequest, Code: "body_unreadable", Detail: "The body cannot be read.", Cause: e,
-		Errors: []problem.Item{{Pointer: e.Pointer, Detail: e.Detail, Rule: e.Code}}}
+		Errors: []problem.Item{{Pointer: e.Pointer, Declared: e.Pointer, Detail: e.Detail, Rule: e.Code}}}
 }
 
 // judge holds the document against its schema.
@@ -261,7 +264,7 @@ func judge(x *exchange.Exchange, media *api.Media, doc *jsonstream.Doc, check *s
 	p := &problem.Error{Status: http.StatusUnprocessableEntity, Code: "body_invalid", Detail: "The body does not fit.",
 		Errors: make([]problem.Item, 0, len(found))}
 	for _, f := range found {
-		it := problem.Item{Pointer: f.Pointer, Detail: f.Detail, Rule: f.Keyword, Value: f.Value}
+		it := problem.Item{Pointer: f.Pointer, Detail: f.Detail, Rule: f.Keyword, Value: f.Value, Declared: declared(media.Schema.Shape(), doc, f.Pointer)}
 		if f.Where != nil {
 			it.Where = f.Where.Where().String()
 		}
