@@ -144,12 +144,15 @@ func (a *app) tokenRevoke() *cobra.Command {
 			}
 			a.out.Println(a.out.Bold("Revoked: " + harmless(tokensOf(r)) + "."))
 			a.out.Println("It holds from the next request on, on other nodes within a second. There is no way back but a new token.")
+			if r.Until.After(r.Created) {
+				a.out.Println("An issuer's clock may be a minute ahead: what it issues until " + r.Until.UTC().Format(time.TimeOnly) + " UTC is refused too.")
+			}
 			return nil
 		}}
 	f := cmd.Flags()
 	f.StringVar(&id, "id", "", "the token with this jti")
-	f.StringVar(&subject, "subject", "", "all tokens of a subject (sub) that were issued so far")
-	f.StringVar(&client, "client", "", "all tokens of a client that were issued so far")
+	f.StringVar(&subject, "subject", "", "all tokens of a subject (sub) that were issued so far, and within the next minute")
+	f.StringVar(&client, "client", "", "all tokens of a client that were issued so far, and within the next minute")
 	f.StringVar(&before, "issued-before", "", "those issued before: 2026-11-24T03:00:00Z, or 2h for two hours ago, or now")
 	f.StringVar(&issuer, "issuer", "", "those of one issuer alone")
 	f.StringVar(&reason, "reason", "", "one line for who reads the list")

@@ -215,14 +215,17 @@ func TestRevokedTokensAreRefused(t *testing.T) {
 	is := newTestIssuer(t)
 	tokens := newTokens(t, is.config(), withRevocations(t))
 	mine, theirs := is.token(is.signers[0], nil, nil), is.token(is.signers[0], nil, with{"sub": "greta"})
-	for _, text := range []string{mine, theirs} {
+	ahead := is.token(is.signers[0], nil, with{"iat": time.Now().Add(50 * time.Second).Unix()}) // the issuer's clock is
+	for _, text := range []string{mine, ahead, theirs} {
 		if v := show(t, tokens, text); v.status != 204 {
 			t.Fatalf("before: %+v", v)
 		}
 	}
 	revokeBy(t, tokens, `{"subject":"ines"}`)
-	if v := show(t, tokens, mine); v.status != 401 || v.code != "invalid_token" || v.cause != "revoked" {
-		t.Errorf("the revoked one: %+v", v)
+	for _, text := range []string{mine, ahead} {
+		if v := show(t, tokens, text); v.status != 401 || v.code != "invalid_token" || v.cause != "revoked" {
+			t.Errorf("the revoked one: %+v", v)
+		}
 	}
 	if v := show(t, tokens, theirs); v.status != 204 {
 		t.Errorf("another one: %+v", v)

@@ -43,7 +43,8 @@ type Revocation struct {
 }
 
 // NewRevocation is what an operator asks for: the tokens of an id, a subject or a client, or all; and those of them that were
-// issued before a moment, now where none is given. Of one id, all are taken back.
+// issued before a moment. Where none is given, that is in a minute, because clocks may differ by that much: no token that was
+// issued by now is missed. Of one id, all are taken back.
 type NewRevocation struct {
 	ID, Subject, Client string
 	IssuedBefore        time.Time
@@ -92,7 +93,8 @@ func (n NewRevocation) normal(now time.Time) (Revocation, error) {
 	case n.IssuedBefore.After(now.Add(time.Minute)):
 		return r, &FieldError{"issued_before", "lies in the future: tokens that are not made yet would be refused"}
 	}
-	r.Until = now.UTC().Truncate(time.Second)
+	// An issuer's clock may be ahead of ours: what it has issued by now may say that it will be issued in a minute.
+	r.Until = now.UTC().Add(maxLeeway).Truncate(time.Second)
 	if !n.IssuedBefore.IsZero() {
 		// iat counts in seconds: what was issued in the very second of the moment was not issued before it.
 		r.Until = n.IssuedBefore.UTC().Add(-time.Nanosecond).Truncate(time.Second)
