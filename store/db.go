@@ -49,6 +49,7 @@ type DB struct {
 	read, write *sql.DB
 	tx          sql.TxOptions
 	retry       func(error) bool
+	scrub       []Chore
 	busy        time.Duration
 }
 
@@ -61,7 +62,12 @@ type Backend struct {
 	Isolation sql.IsolationLevel
 	// Retry reports that a transaction failed only because of another one. Nil: that cannot happen.
 	Retry func(error) bool
+	// Scrub is what DB.Scrub does, in order. Nil: nothing that a program could do.
+	Scrub []Chore
 }
+
+// A Chore is work over a connection that may write. One that wraps ErrBusy is tried again, after others had their turn.
+type Chore func(context.Context, *sql.Conn) error
 
 // New makes a DB of the connections that a driver package opened.
 func New(b Backend) *DB {
@@ -71,7 +77,7 @@ func New(b Backend) *DB {
 	}
 	return &DB{
 		dialect: b.Dialect, read: b.Read, write: b.Write,
-		tx: sql.TxOptions{Isolation: b.Isolation}, retry: retry, busy: busyAfter,
+		tx: sql.TxOptions{Isolation: b.Isolation}, retry: retry, scrub: b.Scrub, busy: busyAfter,
 	}
 }
 
@@ -138,6 +144,50 @@ func (db *DB) inTx(ctx context.Context, f func(tx *sql.Tx) error) (err error) {
 		return ctx.Err() // which rolled it back before Commit was called
 	}
 	return err
+}
+
+// chorePause is how long others have their turn between two tries of a Chore.
+const chorePause = 100 * time.Millisecond
+
+// Scrub makes the database's own files forget what was deleted or overwritten before the call: nothing of it is found in
+// them when Scrub returns nil. Call it after the write, outside of any transaction, where a secret must be gone from the disk
+// and not from the tables alone. An error takes no deletion back: tell it, and call again.
+//
+// It is dear: SQLite writes the whole store anew, while other writers wait. A reader that still sees the old rows is waited
+// for as long as a writer waits for its turn; then the error is ErrBusy. For PostgreSQL it does nothing: what VACUUM, the log
+// and its archive keep there is the operator's business. Nowhere does it reach backups, replicas, or blocks that a file system
+// has freed.
+func (db *DB) Scrub(ctx context.Context) error {
+	for _, chore := range db.scrub {
+		if err := db.insist(ctx, chore); err != nil {
+			return fmt.Errorf("store: scrub: %w", err)
+		}
+	}
+	return nil
+}
+
+// insist tries a chore until it is not busy.
+func (db *DB) insist(ctx context.Context, chore Chore) error {
+	for deadline := time.Now().Add(db.busy); ; {
+		err := db.try(ctx, chore)
+		if !errors.Is(err, ErrBusy) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-time.After(chorePause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (db *DB) try(ctx context.Context, chore Chore) (err error) {
+	conn, err := db.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer giveBack(conn, &err)
+	return chore(ctx, conn)
 }
 
 // turn waits for a connection that may write.

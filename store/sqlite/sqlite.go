@@ -94,7 +94,10 @@ func open(ctx context.Context, path string) (*store.DB, error) {
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
-	db := store.New(store.Backend{Dialect: store.SQLite, Read: read, Write: write, Isolation: sql.LevelSerializable})
+	db := store.New(store.Backend{
+		Dialect: store.SQLite, Read: read, Write: write, Isolation: sql.LevelSerializable,
+		Scrub: []store.Chore{rewrite(maxRewrite), func(ctx context.Context, conn *sql.Conn) error { return truncate(ctx, conn, path) }},
+	})
 	var mode string
 	if err := write.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -103,6 +106,58 @@ func open(ctx context.Context, path string) (*store.DB, error) {
 		return nil, errors.Join(fmt.Errorf("the file system allows no write-ahead log (journal mode %s): use a local disk", mode), db.Close())
 	}
 	return db, nil
+}
+
+const (
+	// maxRewrite bounds what is written anew while writers wait, and takes twice its size of memory meanwhile.
+	maxRewrite = 256 << 20
+	// truncateMillis is how long one try waits for readers: writers wait for it.
+	truncateMillis = "100"
+)
+
+// rewrite writes all rows into new pages, of a store of at most limit bytes. Zeros in the place of what is deleted are not
+// enough: when SQLite moves a row to another page, its old bytes stay behind in the room between the rows of the first.
+func rewrite(limit int64) store.Chore {
+	return func(ctx context.Context, conn *sql.Conn) error {
+		var pages, size int64
+		if err := conn.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages); err != nil {
+			return err
+		}
+		if err := conn.QueryRowContext(ctx, "PRAGMA page_size").Scan(&size); err != nil {
+			return err
+		}
+		if pages*size > limit {
+			return fmt.Errorf("the store is too large to be written anew while it is in use: %d MiB, more than %d; copies of what was "+
+				"deleted may lie in its file (stop the gateway, and run VACUUM on it with sqlite3)", pages*size>>20, limit>>20)
+		}
+		_, err := conn.ExecContext(ctx, "VACUUM")
+		return err
+	}
+}
+
+// truncate folds the log back into the file and cuts it to nothing. A cut that a power failure takes back would bring the old
+// pages back with it: it is made to last.
+func truncate(ctx context.Context, conn *sql.Conn, path string) (err error) {
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = "+truncateMillis); err != nil {
+		return err
+	}
+	defer func() {
+		_, reset := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA busy_timeout = "+busyMillis)
+		err = errors.Join(err, reset)
+	}()
+	var busy, frames, folded int
+	if err := conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &folded); err != nil {
+		return err
+	}
+	if busy != 0 {
+		return fmt.Errorf("%w: somebody still reads what was deleted, and it stays in %s-wal until then", store.ErrBusy, path)
+	}
+	// SQLite locks the file and its index, never the log: opening the log once more drops no lock.
+	f, err := os.OpenFile(path+"-wal", os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // prepare creates the file if there is none, and checks what lies there already. It never opens an existing
@@ -227,6 +282,7 @@ func connect(path string, conns int, more url.Values) (*sql.DB, error) {
 			"journal_mode(WAL)",
 			"synchronous(FULL)", // fsync at each commit: NORMAL survives kill -9, but not a power cut
 			"fullfsync(1)",      // where fsync alone leaves data in the drive's cache (macOS)
+			"secure_delete(1)",  // zeros in the place of what is deleted: secrets do not stay in free pages (see rewrite)
 			"foreign_keys(1)",
 			"trusted_schema(0)",
 			"temp_store(MEMORY)",           // no copies of rows in a shared temporary directory

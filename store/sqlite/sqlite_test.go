@@ -11,10 +11,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -60,7 +64,7 @@ func TestConnectionsAreSetUp(t *testing.T) {
 	for pragma, want := range map[string]string{
 		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": busyMillis,
 		"application_id": strconv.Itoa(application), "user_version": strconv.Itoa(format),
-		"trusted_schema": "0", "temp_store": "2", "fullfsync": "1", "journal_size_limit": "67108864",
+		"trusted_schema": "0", "temp_store": "2", "fullfsync": "1", "journal_size_limit": "67108864", "secure_delete": "1",
 	} {
 		var read, write string
 		if err := db.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&read); err != nil {
@@ -109,6 +113,124 @@ func TestFilesArePrivate(t *testing.T) {
 		if err := os.Remove(name); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// secretOf is a text of 24 to 5,000 bytes: some fill a page, or several.
+func secretOf(r *rand.Rand, id int) string {
+	return fmt.Sprintf("<secret %08d>", id) + strings.Repeat("s", 8+r.IntN(40)*r.IntN(125))
+}
+
+// found returns the numbers of the secrets that lie in the files of a store.
+func found(t *testing.T, path string) map[int]bool {
+	t.Helper()
+	all := map[int]bool{}
+	for name, content := range snapshot(t, filepath.Dir(path)) {
+		for _, m := range regexp.MustCompile(`<secret (\d{8})>`).FindAllStringSubmatch(content, -1) {
+			id, err := strconv.Atoi(m[1])
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			all[id] = true
+		}
+	}
+	return all
+}
+
+func TestWhatWasDeletedIsGoneFromTheFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "yett.db")
+	db := mustOpen(t, path)
+	defer mustClose(t, db)
+	mustExec(t, db, "CREATE TABLE items (id TEXT PRIMARY KEY, secret TEXT NOT NULL)")
+	mustExec(t, db, "CREATE INDEX items_secret ON items (secret)")
+	r := rand.New(rand.NewPCG(1, 2))
+	live, next := map[string]int{}, 0
+	for round := range 20 {
+		err := db.InTx(t.Context(), func(tx *sql.Tx) error {
+			for range 100 {
+				id := fmt.Sprintf("row %d", r.IntN(300))
+				if r.IntN(3) == 0 {
+					delete(live, id)
+					if _, err := tx.ExecContext(t.Context(), "DELETE FROM items WHERE id = $1", id); err != nil {
+						return err
+					}
+					continue
+				}
+				next++
+				live[id] = next
+				if _, err := tx.ExecContext(t.Context(), "INSERT INTO items (id, secret) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET secret = excluded.secret", id, secretOf(r, next)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Scrub(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		there := found(t, path)
+		for id, n := range live {
+			if !there[n] {
+				t.Fatalf("round %d: secret %d of %s is not found: the search finds nothing", round, n, id)
+			}
+			delete(there, n)
+		}
+		if len(there) > 0 {
+			t.Fatalf("round %d: %d secrets that were deleted or overwritten lie in the files, such as %d", round, len(there), slices.Sorted(maps.Keys(there))[0])
+		}
+	}
+}
+
+func TestWhatSomebodyStillReadsCannotBeScrubbed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "yett.db")
+	db := mustOpen(t, path)
+	defer mustClose(t, db)
+	mustExec(t, db, "CREATE TABLE items (id TEXT PRIMARY KEY)")
+	mustExec(t, db, "INSERT INTO items (id) VALUES ('<secret 00000001>'), ('<secret 00000002>')")
+	rows, err := db.QueryContext(t.Context(), "SELECT id FROM items")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }() // closed below; again is no error
+	if !rows.Next() {
+		t.Fatal("no rows")
+	}
+	mustExec(t, db, "DELETE FROM items WHERE id = '<secret 00000001>'")
+	short, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := db.Scrub(short); err == nil {
+		t.Error("Scrub = nil while a reader sees the deleted row")
+	}
+	mustExec(t, db, "INSERT INTO items (id) VALUES ('<secret 00000003>')") // who writes had its turn
+	if err := rows.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Scrub(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := found(t, path); got[1] || !got[2] || !got[3] {
+		t.Errorf("the files hold secrets %v, want 2 and 3", got)
+	}
+}
+
+func TestALargeStoreIsNotWrittenAnewInUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "yett.db")
+	mustClose(t, mustOpen(t, path))
+	pool, err := connect(path, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := store.New(store.Backend{Dialect: store.SQLite, Read: pool, Write: pool, Scrub: []store.Chore{rewrite(16 << 10)}})
+	defer mustClose(t, db)
+	mustExec(t, db, "CREATE TABLE items (id TEXT PRIMARY KEY)")
+	if err := db.Scrub(t.Context()); err != nil {
+		t.Errorf("a small one: %v", err)
+	}
+	mustExec(t, db, "INSERT INTO items (id) VALUES ($1)", strings.Repeat("x", 20<<10))
+	if err := db.Scrub(t.Context()); err == nil || !strings.Contains(err.Error(), "VACUUM") {
+		t.Errorf("a large one: %v, want an error with the remedy", err)
 	}
 }
 

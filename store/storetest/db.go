@@ -39,6 +39,7 @@ func DB(t *testing.T, newStore NewStore) {
 		{"readers do not wait for a writer, nor see its work early", testReaders},
 		{"queries cannot write", testReadOnly},
 		{"an ended context ends the work", testContext},
+		{"a scrub changes no row, beside readers and writers", testScrub},
 		{"acknowledged rows are there after reopening", testReopen},
 		{"migrations apply once, in order, each practice its own", testMigrate},
 		{"migrations that start together apply once", testMigrateTogether},
@@ -362,6 +363,40 @@ func testContext(t *testing.T, newStore NewStore) {
 	exec(t, db, `INSERT INTO items (id) VALUES ('c')`)
 	if got := value[int](t, db, `SELECT COUNT(*) FROM items`); got != 1 {
 		t.Errorf("%d rows, want 1", got)
+	}
+}
+
+func testScrub(t *testing.T, newStore NewStore) {
+	open := newStore(t)
+	db, other := opened(t, open), opened(t, open)
+	exec(t, db, `CREATE TABLE items (id TEXT PRIMARY KEY, n BIGINT NOT NULL)`)
+	for i := range 50 {
+		exec(t, db, `INSERT INTO items (id, n) VALUES ($1, $2)`, fmt.Sprint(i), i)
+	}
+	exec(t, db, `DELETE FROM items WHERE n >= 40`)
+	together(3, func(i int) {
+		for j := range 5 {
+			switch i {
+			case 0:
+				if err := db.Scrub(t.Context()); err != nil {
+					t.Error(err)
+				}
+			case 1:
+				exec(t, other, `UPDATE items SET n = n + 1000 WHERE id = $1`, fmt.Sprint(j))
+			default:
+				if got := value[int](t, other, `SELECT COUNT(*) FROM items`); got != 40 {
+					t.Errorf("%d rows beside a scrub, want 40", got)
+				}
+			}
+		}
+	})
+	if got := value[int](t, other, `SELECT SUM(n) FROM items`); got != 780+5000 {
+		t.Errorf("the sum is %d, want 5780", got)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := db.Scrub(ended); db.Dialect() == store.SQLite && !errors.Is(err, context.Canceled) {
+		t.Errorf("Scrub with an ended context = %v, want context.Canceled", err)
 	}
 }
 
