@@ -63,7 +63,7 @@ func (p *pass) piece(dst, raw []byte, watch []bound, last bool, c coding) (int, 
 		return 0, dst, err
 	}
 	p.quiet = true
-	_, changed, err := p.look(jsonstream.None, watch, text)
+	_, changed, err := p.look(jsonstream.None, p.name, watch, text)
 	p.quiet = false
 	switch {
 	case err != nil:
@@ -83,7 +83,7 @@ func (p *pass) piece(dst, raw []byte, watch []bound, last bool, c coding) (int, 
 	if text, err = c.decode(p, raw[:n]); err != nil {
 		return 0, dst, err
 	}
-	text, changed, err = p.look(jsonstream.None, watch, text)
+	text, changed, err = p.look(jsonstream.None, p.name, watch, text)
 	switch {
 	case err != nil:
 		return 0, dst, err
@@ -131,7 +131,7 @@ func (p *pass) divides(raw []byte, at int, watch []bound, c coding) (bool, error
 		if err != nil {
 			return false, err
 		}
-		if made[i], _, err = p.look(jsonstream.None, watch, bytes.Clone(text)); err != nil {
+		if made[i], _, err = p.look(jsonstream.None, p.name, watch, bytes.Clone(text)); err != nil {
 			return false, err
 		}
 	}
@@ -246,7 +246,7 @@ func (w *walker) anyActive(list []bound) bool {
 func (p *pass) pieceOfString(dst []byte) ([]byte, bool, error) {
 	l := &p.long
 	b := p.buf[l.at:]
-	p.base = l.next.path
+	p.base, p.name = l.next.path, l.next.name
 	end := stringEnd(b, 0) - 1 // of what stands between the quotes
 	last := end >= 0 && end <= p.part
 	switch {

@@ -232,6 +232,6 @@ func (p *pass) eventData(data []byte) ([]byte, error) {
 
 // glance looks at a text that is short enough.
 func (p *pass) glance(text []byte) ([]byte, error) {
-	out, _, err := p.look(jsonstream.None, p.root.rule.watch, text)
+	out, _, err := p.look(jsonstream.None, nil, p.root.rule.watch, text)
 	return out, err
 }

@@ -56,7 +56,7 @@ func edits() func(view.Place) []*view.Edit {
 		dst, err := jsontext.AppendQuote(dst, rest+"@"+string(v.Name()))
 		return dst, true, err
 	}}
-	watch := &view.Edit{Stage: view.Watch, Does: "found", Text: func(_ *exchange.Exchange, dst, text []byte) ([]byte, bool, error) {
+	watch := &view.Edit{Stage: view.Watch, Does: "found", Text: func(_ *exchange.Exchange, dst, _, text []byte) ([]byte, bool, error) {
 		if !strings.Contains(string(text), needle) {
 			return dst, false, nil
 		}

@@ -122,8 +122,8 @@ func observing(refuse bool) func(view.Place) []*view.Edit {
 					no := errors.New("no")
 					own.Value = func(_ *exchange.Exchange, dst []byte, _ view.Value) ([]byte, bool, error) { return dst, false, no }
 					if find := e.Text; find != nil {
-						own.Text = func(x *exchange.Exchange, dst, text []byte) ([]byte, bool, error) {
-							if _, found, _ := find(x, nil, text); found {
+						own.Text = func(x *exchange.Exchange, dst, name, text []byte) ([]byte, bool, error) {
+							if _, found, _ := find(x, nil, name, text); found {
 								return dst, false, no
 							}
 							return dst, false, nil

@@ -51,8 +51,9 @@ type Edit struct {
 	// refuses the answer. v is borrowed.
 	Value func(x *exchange.Exchange, dst []byte, v Value) ([]byte, bool, error)
 	// Text is Value for what a string or number says, decoded, and for bodies of text: it appends text, not JSON. It is
-	// for Watch. A body too long for the window comes in pieces that overlap.
-	Text func(x *exchange.Exchange, dst, text []byte) ([]byte, bool, error)
+	// for Watch. A body too long for the window comes in pieces that overlap. name is that of the innermost member that
+	// holds the value, decoded: nil where no member does, for bodies of text, and where the text is itself a name.
+	Text func(x *exchange.Exchange, dst, name, text []byte) ([]byte, bool, error)
 	// Observe counts what the edit would do, and does not do it. It is set by the gateway.
 	Observe bool
 }

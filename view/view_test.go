@@ -49,7 +49,7 @@ func strict() func(view.Place) []*view.Edit {
 			return append(dst, `"***"`...), true, nil
 		}}
 	watch := &view.Edit{Practice: "expose", Stage: view.Watch, Does: "found",
-		Text: func(_ *exchange.Exchange, dst, text []byte) ([]byte, bool, error) {
+		Text: func(_ *exchange.Exchange, dst, _, text []byte) ([]byte, bool, error) {
 			if !bytes.Contains(text, []byte("4111")) {
 				return dst, false, nil
 			}

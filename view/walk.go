@@ -328,7 +328,7 @@ func (w *walker) watch(n jsonstream.Node, r *rule) error {
 	if text == nil {
 		text = w.doc.Raw(n)
 	}
-	out, changed, err := w.look(n, r.watch, text)
+	out, changed, err := w.look(n, Value{doc: w.doc, at: n, name: w.name}.Name(), r.watch, text)
 	if err != nil || !changed {
 		return err
 	}
@@ -340,13 +340,13 @@ func (w *walker) watch(n jsonstream.Node, r *rule) error {
 }
 
 // look has text looked at by each of list in turn. A trial, which is quiet, changes what observers find too: changed then
-// says whether there is anything to count.
-func (w *walker) look(n jsonstream.Node, list []bound, text []byte) (out []byte, changed bool, err error) {
+// says whether there is anything to count. name is that of the member that holds the text, or nil.
+func (w *walker) look(n jsonstream.Node, name []byte, list []bound, text []byte) (out []byte, changed bool, err error) {
 	for _, b := range list {
 		if !w.active[b.index] {
 			continue
 		}
-		made, found, err := b.Text(w.x, w.value[:0], text)
+		made, found, err := b.Text(w.x, w.value[:0], name, text)
 		switch {
 		case err != nil && !b.Observe:
 			return nil, false, w.refuse(b, err)
@@ -372,7 +372,7 @@ func (w *walker) watchName(n jsonstream.Node, name []byte, r *rule) (drop bool, 
 	if len(r.watch) == 0 || len(name) < leastSecret {
 		return false, nil
 	}
-	_, drop, err = w.look(n, r.watch, name)
+	_, drop, err = w.look(n, nil, r.watch, name)
 	return drop, err
 }
 

@@ -56,7 +56,7 @@ type watcher struct {
 // matches are lent to one look at one text.
 var matches = sync.Pool{New: func() any { return new([]detect.Match) }}
 
-func (w *watcher) text(x *exchange.Exchange, dst, text []byte) ([]byte, bool, error) {
+func (w *watcher) text(x *exchange.Exchange, dst, _, text []byte) ([]byte, bool, error) {
 	lent, ok := matches.Get().(*[]detect.Match)
 	if !ok {
 		lent = new([]detect.Match) // cannot be: nothing else is put there
