@@ -180,10 +180,7 @@ func (is *issuer) describe(c *jose.Claims) (*verified, error) {
 		return nil, invalid("wrong binding", err)
 	}
 	v.foreign = foreign(c, scopes)
-	subject := v.subject
-	if subject == "" {
-		subject = v.client // the client calls for itself
-	}
+	subject := subjectOf(v)
 	v.caller = &identity.Caller{Subject: subject, Person: subject != v.client, Client: v.client, Issuer: is.name, Scopes: scopes, Expires: v.expires,
 		Claims: c.All()}
 	return v, nil

@@ -233,6 +233,15 @@ func TestRevokedTokensAreRefused(t *testing.T) {
 	if in := tokens.Inspect(t.Context(), mine); in.Valid {
 		t.Errorf("the inspection says %+v", in)
 	}
+	own := is.token(is.signers[0], nil, with{"sub": nil, "client_id": "nightly"})
+	v := show(t, tokens, own)
+	if v.credentials != "token=nightly" {
+		t.Fatalf("a client for itself: %+v", v)
+	}
+	revokeBy(t, tokens, `{"subject":"nightly"}`) // as the record calls it
+	if v := show(t, tokens, own); v.cause != "revoked" {
+		t.Errorf("a client for itself: %+v", v)
+	}
 }
 
 // revokeBy calls the admin API.

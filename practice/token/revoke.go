@@ -4,6 +4,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -183,7 +184,7 @@ func (r *revocations) marksOf(issuer string, v *verified) *marks {
 	}
 	m := new(marks)
 	n := 0
-	for _, by := range []struct{ kind, name string }{{ByID, v.id}, {BySubject, v.subject}, {ByClient, v.client}, {All, ""}} {
+	for _, by := range []struct{ kind, name string }{{ByID, v.id}, {BySubject, subjectOf(v)}, {ByClient, v.client}, {All, ""}} {
 		if by.name == "" && by.kind != All {
 			continue
 		}
@@ -195,6 +196,9 @@ func (r *revocations) marksOf(issuer string, v *verified) *marks {
 	v.marks.Store(m)
 	return m
 }
+
+// subjectOf is the subject that the record and the upstream see: a client that calls for itself is its own.
+func subjectOf(v *verified) string { return cmp.Or(v.subject, v.client) }
 
 // check returns errRevoked if a token was taken back, or another error if that cannot be told.
 func (r *revocations) check(issuer string, v *verified) error {

@@ -86,6 +86,8 @@ func TestWhichTokensARevocationRefuses(t *testing.T) {
 		{"the subject up to a moment", NewRevocation{Subject: "greta", IssuedBefore: now.Add(-time.Hour)}, mine, token(now.Add(-2 * time.Hour)), true},
 		{"the subject after that moment passes", NewRevocation{Subject: "greta", IssuedBefore: now.Add(-time.Hour)}, mine, token(now.Add(-time.Minute)), false},
 		{"of the client", NewRevocation{Client: "app"}, mine, token(now), true},
+		{"of the client that calls for itself, as of a subject", NewRevocation{Subject: "app"}, mine, named{"j1", "", "app", now}, true},
+		{"of the client that calls for a subject, as of one, passes", NewRevocation{Subject: "app"}, mine, token(now), false},
 		{"another client passes", NewRevocation{Client: "app2"}, mine, token(now), false},
 		{"of the client without iat", NewRevocation{Client: "app"}, mine, token(time.Time{}), true},
 		{"all before a moment", NewRevocation{IssuedBefore: now}, mine, token(now.Add(-time.Second)), true},
