@@ -287,6 +287,11 @@ func (l *Log) tidy(ctx context.Context) {
 	if err := l.warm(); err != nil && ctx.Err() == nil {
 		l.o.Log.Error("the newest records cannot be indexed", "error", err.Error())
 	}
+	if l.o.People != nil {
+		if err := l.o.People.Scrub(ctx); err != nil && ctx.Err() == nil {
+			l.o.Log.Error("the key of a shredded person may still lie in the files of the store", "error", err.Error())
+		}
+	}
 	before, err := l.ledger.Expirable(time.Duration(l.retention.Load()))
 	if err == nil && before > 0 {
 		// The log says so before it does so.

@@ -18,6 +18,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"yett/store"
@@ -37,6 +38,8 @@ type People struct {
 	sealer store.Sealer // of the keys
 	secret []byte       // of the pseudonyms of addresses, and of how subjects are found
 	now    func() time.Time
+
+	residue atomic.Bool // what was shredded may still lie in the store's files
 
 	mu    sync.Mutex
 	known map[string]*person // by subject; at most maxKnown
@@ -173,7 +176,8 @@ func (p *People) Pseudonym(ctx context.Context, subject string) (string, error) 
 }
 
 // Shred removes the key of a person, named by subject or pseudonym: what the records say of them cannot be read any
-// more. It returns the pseudonym, "" if there was nobody. Later calls of the same subject are another person's.
+// more. It returns the pseudonym, "" if there was nobody. Later calls of the same subject are another person's. An error
+// after which there is nobody of that name says that the key may still lie in the files of the store; Scrub removes it.
 func (p *People) Shred(ctx context.Context, subject string) (string, error) {
 	pseudonym, err := p.Pseudonym(ctx, subject)
 	if err != nil {
@@ -183,20 +187,46 @@ func (p *People) Shred(ctx context.Context, subject string) (string, error) {
 		pseudonym = subject
 	}
 	err = p.db.InTx(ctx, func(tx *sql.Tx) error {
-		// Overwritten first, so that the row that is left in the file holds nothing.
-		if _, err := tx.ExecContext(ctx, "UPDATE activity_people SET secret = $2 WHERE pseudonym = $1", pseudonym, make([]byte, 128)); err != nil {
-			return err
+		var sealed []byte
+		err := tx.QueryRowContext(ctx, "SELECT secret FROM activity_people WHERE pseudonym = $1", pseudonym).Scan(&sealed)
+		if errors.Is(err, sql.ErrNoRows) {
+			pseudonym = ""
+			return nil
 		}
-		res, err := tx.ExecContext(ctx, "DELETE FROM activity_people WHERE pseudonym = $1", pseudonym)
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			pseudonym = ""
+		// Overwritten first, and with as many bytes: a longer value is put elsewhere, and the old one stays in the file.
+		if _, err := tx.ExecContext(ctx, "UPDATE activity_people SET secret = $2 WHERE pseudonym = $1", pseudonym, make([]byte, len(sealed))); err != nil {
 			return err
 		}
-		return nil
+		_, err = tx.ExecContext(ctx, "DELETE FROM activity_people WHERE pseudonym = $1", pseudonym)
+		return err
 	})
+	if err != nil || pseudonym == "" {
+		return "", err
+	}
+	p.forget(pseudonym)
+	p.residue.Store(true)
+	if err := p.Scrub(ctx); err != nil {
+		return pseudonym, fmt.Errorf("the key of %s is removed, but may still lie in the files of the store: %w", pseudonym, err)
+	}
+	return pseudonym, nil
+}
+
+// Scrub makes the files of the store forget the keys that Shred removed, where Shred could not do so itself.
+func (p *People) Scrub(ctx context.Context) error {
+	if !p.residue.Swap(false) {
+		return nil
+	}
+	err := p.db.Scrub(ctx)
+	if err != nil {
+		p.residue.Store(true)
+	}
+	return err
+}
+
+func (p *People) forget(pseudonym string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for s, who := range p.known {
@@ -204,7 +234,6 @@ func (p *People) Shred(ctx context.Context, subject string) (string, error) {
 			delete(p.known, s)
 		}
 	}
-	return pseudonym, err
 }
 
 // errShredded says that a record's personal part cannot be read any more.
