@@ -81,6 +81,7 @@ type caller struct {
 	client *http.Client
 	base   string
 	key    string
+	scopes []string // beside those of the operations
 }
 
 // A reply is an answer, read whole.
