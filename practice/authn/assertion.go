@@ -219,6 +219,7 @@ type assertion struct {
 	Issuer   string `json:"iss"`
 	Audience string `json:"aud"`
 	Subject  string `json:"sub"`
+	Provider string `json:"idp,omitempty"` // who vouches for the subject: it is unique there, and nowhere else
 	Client   string `json:"client_id,omitempty"`
 	Scope    string `json:"scope,omitempty"`
 	IssuedAt int64  `json:"iat"`
@@ -236,7 +237,7 @@ func (a *Assertions) Of(c *identity.Caller, audience string) (string, error) {
 	if ok && now.Before(m.until) {
 		return m.text, nil
 	}
-	payload, err := json.Marshal(assertion{Issuer: a.issuer, Audience: audience, Subject: c.Subject, Client: c.Client, Scope: scopes(c),
+	payload, err := json.Marshal(assertion{Issuer: a.issuer, Audience: audience, Subject: c.Subject, Provider: c.Issuer, Client: c.Client, Scope: scopes(c),
 		IssuedAt: now.Unix(), Expires: now.Add(assertionLife).Unix(), ID: rand.Text()})
 	if err != nil {
 		return "", err

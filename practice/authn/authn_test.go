@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -245,3 +246,33 @@ func TestConfigurations(t *testing.T) {
 
 // slicesOf reads a field under exactly this name, however net/http would spell it.
 func slicesOf(h map[string][]string, name string) []string { return h[name] }
+
+// Two issuers number their users from 1; a user may bear the name of a client. The upstream must tell them apart.
+func TestCallersOfTwoIssuersAreToldApart(t *testing.T) {
+	a := office(t)
+	assertions := newAssertions(t, openDB(t, filepath.Join(t.TempDir(), "yett.db")), newGCM(t), newClock())
+	g := New(Config{}, Options{API: a, Assertions: assertions})
+	told := make(map[string]bool)
+	for _, issuer := range []string{"https://a.example.org", "https://b.example.org", "yett"} {
+		caller := &identity.Caller{Subject: "42", Client: "42", Issuer: issuer, Scopes: []string{"files:read"}}
+		knows := func(x *exchange.Exchange) error {
+			x.Credentials = append(x.Credentials, identity.Credential{Scheme: "key", Caller: caller})
+			return nil
+		}
+		got, up := ask(t, "/key", []string{"X-Yett-Issuer: https://forged.example.org", "X_yett_issuer: forged"}, route(t, a), knows, g.Check)
+		if got.status != 200 {
+			t.Fatalf("got %+v", got)
+		}
+		if values := up.header.Values("X-Yett-Issuer"); len(values) != 1 || values[0] != issuer || slicesOf(up.header, "X_yett_issuer") != nil {
+			t.Errorf("the upstream is told the issuers %q, want %q", values, issuer)
+		}
+		claims := verify(t, assertions.keys.Load().set, up.header.Get("X-Yett-Identity"))
+		if idp, _ := claims.Text("idp"); idp != issuer || claims.Issuer != "https://api.example.org" || claims.Subject != "42" {
+			t.Errorf("the signed identity says iss %q, idp %q, sub %q; want idp %q", claims.Issuer, idp, claims.Subject, issuer)
+		}
+		told[up.header.Get("X-Yett-Issuer")] = true
+	}
+	if len(told) != 3 {
+		t.Errorf("three namespaces look like %v", told)
+	}
+}

@@ -18,6 +18,9 @@ import (
 	"yett/identity"
 )
 
+// CertificateIssuer vouches for the holders of client certificates.
+const CertificateIssuer = "certificate"
+
 // CertificateConfig names the holder of a client certificate.
 type CertificateConfig struct {
 	// SAN is a subject alternative name, to the letter: a URI, a DNS name or an address of mail.
@@ -55,7 +58,7 @@ type holders struct {
 func newHolders(all []CertificateConfig) *holders {
 	h := &holders{bySAN: make(map[string]*identity.Caller), byPrint: make(map[string]*identity.Caller), listed: len(all) > 0}
 	for _, c := range all {
-		caller := &identity.Caller{Subject: c.Client, Client: c.Client, Issuer: "certificate", Scopes: slices.Sorted(slices.Values(c.Scopes))}
+		caller := &identity.Caller{Subject: c.Client, Client: c.Client, Issuer: CertificateIssuer, Scopes: slices.Sorted(slices.Values(c.Scopes))}
 		if c.SAN != "" {
 			h.bySAN[c.SAN] = caller
 			continue
@@ -96,7 +99,7 @@ func (h *holders) of(c *x509.Certificate) *identity.Caller {
 	if caller, ok := h.others.Load(names[0]); ok {
 		return caller.(*identity.Caller) // nothing else is stored
 	}
-	caller, _ := h.others.LoadOrStore(names[0], &identity.Caller{Subject: names[0], Client: names[0], Issuer: "certificate"})
+	caller, _ := h.others.LoadOrStore(names[0], &identity.Caller{Subject: names[0], Client: names[0], Issuer: CertificateIssuer})
 	return caller.(*identity.Caller)
 }
 

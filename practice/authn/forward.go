@@ -22,6 +22,7 @@ func (g *Guard) admit(x *exchange.Exchange, c *identity.Caller) error {
 	if c != nil {
 		setIfValid(h, "X-Yett-Subject", c.Subject)
 		setIfValid(h, "X-Yett-Client", c.Client)
+		setIfValid(h, "X-Yett-Issuer", c.Issuer)
 		setIfValid(h, "X-Yett-Scopes", scopes(c))
 		if g.assertions != nil {
 			text, err := g.assertions.Of(c, g.audience)

@@ -127,7 +127,7 @@ func TestANameAndItsPasswordAreACaller(t *testing.T) {
 			if tt.right != (err == nil) || !tt.right && !errors.Is(err, errWrong) {
 				t.Fatalf("got %v, %v", c, err)
 			}
-			if tt.right && (c.Subject != "greta" || c.Client != "till" || !c.Holds("orders:read") || c.Holds("orders")) {
+			if tt.right && (c.Subject != "greta" || c.Client != "till" || c.Issuer != UsersIssuer || !c.Holds("orders:read") || c.Holds("orders")) {
 				t.Errorf("got %+v", c)
 			}
 		})

@@ -53,6 +53,9 @@ type UserOptions struct {
 	Log      *slog.Logger     // nil: silent
 }
 
+// UsersIssuer vouches for users: the client of a key may bear the name of one, and is somebody else.
+const UsersIssuer = "yett/users"
+
 // Users are the users of one store. They are safe for concurrent use.
 type Users struct {
 	db       *store.DB
@@ -148,7 +151,7 @@ func (u *Users) Verify(ctx context.Context, name, password string, from netip.Ad
 		return nil, errWrong
 	}
 	u.attempts.succeeded(name, from, now)
-	c := &identity.Caller{Subject: user.Name, Person: true, Client: user.Client, Issuer: "yett", Scopes: user.Scopes}
+	c := &identity.Caller{Subject: user.Name, Person: true, Client: user.Client, Issuer: UsersIssuer, Scopes: user.Scopes}
 	u.remember(key, c, now, generation)
 	return c, nil
 }
