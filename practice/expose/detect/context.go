@@ -37,6 +37,7 @@ func (s *scan) context(i int, words []string) bool {
 		least = max(least, s.found[len(s.found)-1].To)
 	}
 	before := s.text[max(0, least):i]
+	s.steps += len(before)
 	if at := bytes.LastIndex(before, []byte("****")); at >= 0 {
 		before = before[at:]
 	}

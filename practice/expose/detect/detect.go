@@ -123,8 +123,14 @@ func (d *Detector) Find(dst []Match, text []byte) []Match { return d.FindNamed(d
 // FindNamed is Find for a text that has a name, as the member of an object has: some things are told by what they are
 // called. A name is a context word in front of the text.
 func (d *Detector) FindNamed(dst []Match, name string, text []byte) []Match {
+	found, _ := d.find(dst, name, text)
+	return found
+}
+
+// find is FindNamed, and tells how many bytes rules have read besides.
+func (d *Detector) find(dst []Match, name string, text []byte) ([]Match, int) {
 	if len(text) < d.shortest {
-		return dst
+		return dst, 0
 	}
 	if e := d.next(text, 0); e.at < len(text) {
 		return d.scan(dst, name, text, e)
@@ -132,9 +138,9 @@ func (d *Detector) FindNamed(dst []Match, name string, text []byte) []Match {
 	if name != "" && len(text) == awsLength && d.kinds&clouds != 0 {
 		s := scan{kinds: d.kinds, text: text, name: name, found: dst, own: len(dst)}
 		s.whole()
-		return s.found
+		return s.found, s.steps
 	}
-	return dst
+	return dst, 0
 }
 
 const (
@@ -210,10 +216,13 @@ type scan struct {
 	read  int  // digits before were looked at
 	jwt   int  // base64url before is part of a word that is no JSON Web Token
 	jwk   int  // members before stand in objects that were judged
+
+	runs  [6]stretch // where runs of the classes of anchors end
+	steps int        // bytes that rules have read
 }
 
 // scan follows events.
-func (d *Detector) scan(dst []Match, name string, text []byte, e event) []Match {
+func (d *Detector) scan(dst []Match, name string, text []byte, e event) ([]Match, int) {
 	s := scan{kinds: d.kinds, text: text, name: name, found: dst, own: len(dst)}
 	for e.at < len(text) {
 		s.follow(d, e)
@@ -223,7 +232,7 @@ func (d *Detector) scan(dst []Match, name string, text []byte, e event) []Match 
 	if name != "" && len(s.found) == s.own {
 		s.whole()
 	}
-	return s.found
+	return s.found, s.steps
 }
 
 // follow looks at the numbers and anchors of an event, in order.

@@ -34,6 +34,7 @@ func (s *scan) pem(begin int) {
 		body++
 	}
 	end, n := s.lines(body, len(s.text))
+	s.steps += end - body
 	switch {
 	case n < enough:
 	case end == len(s.text):
@@ -113,6 +114,7 @@ func (s *scan) putty(from int) {
 		return
 	}
 	region := s.text[from+len(head):]
+	defer func() { s.steps += len(region) }()                 // of which each search reads all
 	if next := bytes.Index(region, []byte(head)); next >= 0 { // so that many heads are not each read to the end
 		region = region[:next]
 	}
@@ -155,6 +157,7 @@ func (s *scan) jsonKey(at int) {
 	end, whole := s.closing(at)
 	s.jwk = end // each object is read once, however many kty stand in it
 	object := s.text[open:end]
+	s.steps += len(object)
 	if member(object, "d") || member(object, "k") && bytes.Contains(object, []byte(`oct`)) {
 		s.add(PrivateKey, open, end, !whole)
 	}
@@ -163,6 +166,7 @@ func (s *scan) jsonKey(at int) {
 // opening returns where the object begins that what stands at i is in, not before least; -1: nowhere.
 func (s *scan) opening(i, least int) int {
 	for depth := 0; i > least; {
+		s.steps++
 		switch i--; s.text[i] {
 		case '}':
 			depth++
@@ -179,6 +183,7 @@ func (s *scan) opening(i, least int) int {
 // closing returns where the object ends that what stands at i is in; false: not in this text.
 func (s *scan) closing(i int) (int, bool) {
 	for depth := 0; i < len(s.text); i++ {
+		s.steps++
 		switch s.text[i] {
 		case '{':
 			depth++

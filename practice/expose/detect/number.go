@@ -11,6 +11,7 @@ func (s *scan) number(from int) {
 		to++
 	}
 	s.read = to
+	s.steps += to - from
 	if s.is(from-1, isWord) && !s.escape(from-1) && !s.behind(from) {
 		s.lettered(from, to)
 		return

@@ -14,11 +14,12 @@ func (s *scan) anchor(a *anchor, from int) {
 		if !s.fresh(from, isAlnum) {
 			return
 		}
-		longest := a.max
-		if longest == 0 {
-			longest = len(s.text)
+		longest, end := a.max, 0
+		if longest > 0 {
+			end = s.within(body, longest, a.body)
+		} else {
+			longest, end = len(s.text), s.run(body, a.body)
 		}
-		end := s.within(body, longest, a.body)
 		if n := end - body; n >= a.min && n <= longest && s.over(end, isAlnum) {
 			s.add(kindOf[a.kind], from, end, false)
 		}
@@ -33,7 +34,7 @@ func (s *scan) anchor(a *anchor, from int) {
 	case bearer:
 		s.bearer(from, body)
 	case slackHook:
-		if end := s.past(body, isAlnum|isPlus); end-body >= 30 {
+		if end := s.run(body, isBase64); end-body >= 30 {
 			s.add(Token, body, end, false)
 		}
 	case sendGrid:
@@ -45,7 +46,7 @@ func (s *scan) anchor(a *anchor, from int) {
 	case yettKey:
 		s.yett(from)
 	case assigned:
-		end := s.past(body, a.body)
+		end := s.run(body, a.body)
 		for pad := end; end < len(s.text) && s.text[end] == '=' && end < pad+2; {
 			end++
 		}
@@ -73,7 +74,7 @@ func (s *scan) bearer(from, body int) {
 	for s.at(body) == ' ' {
 		body++
 	}
-	end := s.past(body, isToken)
+	end := s.run(body, isToken)
 	if end-body < 20 {
 		return
 	}
@@ -128,6 +129,7 @@ func (s *scan) signature(from, body int) {
 		}
 		n++
 	}
+	s.steps += end - body
 	if n != 43 || !s.over(end, isBase64) {
 		return
 	}

@@ -59,10 +59,33 @@ func (s *scan) at(i int) byte {
 
 // past returns the first place from i on that is not of a class.
 func (s *scan) past(i int, of uint8) int {
-	for i < len(s.text) && class[s.text[i]]&of != 0 {
-		i++
+	end := i
+	for end < len(s.text) && class[s.text[end]]&of != 0 {
+		end++
 	}
-	return i
+	s.steps += end - i
+	return end
+}
+
+// A stretch is bytes of one class in a row, as far as they were read.
+type stretch struct {
+	span
+	of uint8
+}
+
+// run is past for what may be as long as the text and may hold another beginning of itself: where it ends is remembered, so
+// that a run is read once however many begin in it.
+func (s *scan) run(i int, of uint8) int {
+	slot := &s.runs[0]
+	for n := range s.runs {
+		if slot = &s.runs[n]; slot.of == of || slot.of == 0 {
+			break
+		}
+	}
+	if slot.of != of || i < slot.from || i > slot.to {
+		*slot = stretch{span{i, s.past(i, of)}, of}
+	}
+	return slot.to
 }
 
 // within returns the first place from i on that is not of a class, or is more than n bytes on.
@@ -71,11 +94,13 @@ func (s *scan) within(i, n int, of uint8) int {
 	for end < len(s.text) && end-i <= n && class[s.text[end]]&of != 0 {
 		end++
 	}
+	s.steps += end - i
 	return end
 }
 
 // classes returns all classes of the bytes between from and to.
 func (s *scan) classes(from, to int) (all uint8) {
+	s.steps += to - from
 	for _, c := range s.text[from:to] {
 		all |= class[c]
 	}

@@ -18,6 +18,7 @@ func (s *scan) jsonToken(from int) {
 		return
 	}
 	parts := 3
+	s.steps += end - from
 	switch alg, enc := header(s.text[from:end]); {
 	case !alg:
 		return
