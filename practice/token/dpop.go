@@ -24,10 +24,11 @@ import (
 type proofs struct {
 	counters store.Counters
 	now      func() time.Time
+	began    time.Time // what was used before is not known: counters do not outlive the process
 }
 
 func newProofs(counters store.Counters, now func() time.Time) *proofs {
-	return &proofs{counters, now}
+	return &proofs{counters, now, now()}
 }
 
 const (
@@ -66,6 +67,11 @@ func (p *proofs) check(x *exchange.Exchange, token, jkt string, origins []string
 	}
 	if err := p.claims(x, c, token, origins); err != nil {
 		return err
+	}
+	if c.IssuedAt.Before(p.began) {
+		// It may have been used before the start. Whoever made it a moment too early comes again with a new one, as for each
+		// request (RFC 9449 section 4.2); a 401 would have him throw a good token away.
+		return undecided(time.Second, errors.New("the proof is older than this process, which cannot tell whether it was used"))
 	}
 	if err := p.once(x, jkt, c.ID); err != nil {
 		return err

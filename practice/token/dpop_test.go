@@ -108,7 +108,7 @@ func TestProofs(t *testing.T) {
 		{"of more than 8 KiB", edits{claims: with{"more": strings.Repeat("m", 7<<10)}}, "8192 bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := newProofs(memory.New(memory.Options{}), clock.Now)
+			p := proofsSince(clock, memory.New(memory.Options{}))
 			s, method, target := key, "POST", "/orders/1"
 			if tt.e.signer != nil {
 				s = tt.e.signer
@@ -149,7 +149,7 @@ func TestAProofCountsOnceAndForOneKey(t *testing.T) {
 	clock := newHandClock()
 	clock.at = clock.at.Truncate(time.Second)
 	counters := memory.New(memory.Options{Now: clock.Now})
-	p := newProofs(counters, clock.Now)
+	p := proofsSince(clock, counters)
 	a, b := newSigner(t, ""), newSigner(t, "")
 	jktA, jktB := a.public(t).Thumbprint(), b.public(t).Thumbprint()
 	ahead := clock.at.Unix() + 60 // may be shown for two minutes
@@ -180,14 +180,63 @@ func TestAProofCountsOnceAndForOneKey(t *testing.T) {
 
 // A proof that is refused is not remembered: whoever copies it early and breaks it spends nothing of its owner's.
 func TestARefusedProofIsNotSpent(t *testing.T) {
-	p := newProofs(memory.New(memory.Options{}), time.Now)
+	clock := newHandClock()
+	p := proofsSince(clock, memory.New(memory.Options{}))
 	s := newSigner(t, "")
-	jkt, text := s.public(t).Thumbprint(), goodProof(t, s, time.Now().Unix(), "j")
+	jkt, text := s.public(t).Thumbprint(), goodProof(t, s, clock.Now().Unix(), "j")
 	if err, _ := proven(t, p, "GET", "/orders/2", jkt, text); err == nil {
 		t.Fatal("it is good elsewhere")
 	}
 	if err, _ := proven(t, p, "GET", "/orders/1", jkt, text); err != nil {
 		t.Errorf("in its place: %v", err)
+	}
+}
+
+// proofsSince are proofs of a process that runs for an hour.
+func proofsSince(clock *handClock, counters store.Counters) *proofs {
+	clock.add(-time.Hour)
+	defer clock.add(time.Hour)
+	return newProofs(counters, clock.Now)
+}
+
+// TestAProofIsNoGoodAfterARestart: what was used is remembered in memory alone. Honest clients make a new proof for a new
+// attempt, and whoever made one a moment too early is told to come again, not that his token is bad.
+func TestAProofIsNoGoodAfterARestart(t *testing.T) {
+	clock := newHandClock()
+	clock.at = clock.at.Truncate(time.Second).Add(700 * time.Millisecond)
+	s := newSigner(t, "")
+	jkt, now := s.public(t).Thumbprint(), clock.Now().Unix()
+	used, unused := goodProof(t, s, now, "used"), goodProof(t, s, now, "unused")
+	first := proofsSince(clock, memory.New(memory.Options{}))
+	if err, _ := proven(t, first, "GET", "/orders/1", jkt, used); err != nil {
+		t.Fatal(err)
+	}
+	clock.add(100 * time.Millisecond)
+	second := newProofs(memory.New(memory.Options{}), clock.Now)
+	for _, tt := range []struct {
+		name, path, proof string
+		later             time.Duration
+		want              string
+	}{
+		{"one that was used before", "/orders/1", used, 0, "cannot decide"},
+		{"one that was made before and not used", "/orders/1", unused, 0, "cannot decide"},
+		{"one of the second of the start", "/orders/1", goodProof(t, s, now, "same"), 0, "cannot decide"},
+		{"one that is bad anyway", "/orders/2", used, 0, "bad"},
+		{"a new one, a second later", "/orders/1", goodProof(t, s, now+1, "new"), 200 * time.Millisecond, "good"},
+		{"the new one again", "/orders/1", goodProof(t, s, now+1, "new"), 0, "bad"},
+		{"the used one, as long as it is of this minute", "/orders/1", used, 58 * time.Second, "cannot decide"},
+		{"the used one later", "/orders/1", used, 2 * time.Second, "bad"},
+	} {
+		clock.add(tt.later)
+		got := "good"
+		if err, _ := proven(t, second, "GET", tt.path, jkt, tt.proof); errors.Is(err, errCannotDecide) {
+			got = "cannot decide"
+		} else if err != nil {
+			got = "bad"
+		}
+		if got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
 	}
 }
 
@@ -201,8 +250,9 @@ func (closedCounters) Once(context.Context, string, time.Duration) (bool, error)
 func TestAProofThatCannotBeRememberedIsNeitherGoodNorBad(t *testing.T) {
 	s := newSigner(t, "")
 	jkt := s.public(t).Thumbprint()
-	p := newProofs(closedCounters{}, time.Now)
-	if err, _ := proven(t, p, "GET", "/orders/1", jkt, goodProof(t, s, time.Now().Unix(), "j")); !errors.Is(err, errCannotDecide) {
+	clock := newHandClock()
+	p := proofsSince(clock, closedCounters{})
+	if err, _ := proven(t, p, "GET", "/orders/1", jkt, goodProof(t, s, clock.Now().Unix(), "j")); !errors.Is(err, errCannotDecide) {
 		t.Errorf("got %v", err)
 	}
 	if err, _ := proven(t, p, "GET", "/orders/1", jkt, goodProof(t, s, math.MaxInt32, "j")); errors.Is(err, errCannotDecide) {
