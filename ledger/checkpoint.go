@@ -46,6 +46,18 @@ func (c *Checkpoint) sign(s note.Signer) ([]byte, error) {
 
 // ParseCheckpoint reads a signed checkpoint. Every byte counts: what is signed but written otherwise is refused.
 func ParseCheckpoint(signed []byte, v note.Verifier) (*Checkpoint, error) {
+	c, err := parseCheckpoint(signed, v)
+	if err != nil {
+		return nil, err
+	}
+	if c.Size < 1 || c.Number < 1 {
+		return nil, errCheckpoint
+	}
+	return c, nil
+}
+
+// parseCheckpoint is ParseCheckpoint, and reads that of an empty log too, which heads are made of only.
+func parseCheckpoint(signed []byte, v note.Verifier) (*Checkpoint, error) {
 	n, err := note.Open(signed, note.VerifierList(v))
 	if err != nil {
 		return nil, fmt.Errorf("the signature of a checkpoint: %w", err)
@@ -68,7 +80,7 @@ func ParseCheckpoint(signed []byte, v note.Verifier) (*Checkpoint, error) {
 		return nil, errCheckpoint
 	}
 	again, err := note.Sign(&note.Note{Text: c.text(), Sigs: n.Sigs})
-	if err != nil || !bytes.Equal(again, signed) || c.Size < 1 || c.Number < 1 {
+	if err != nil || !bytes.Equal(again, signed) || c.Size < 0 || c.Number < 0 {
 		return nil, errCheckpoint
 	}
 	return c, nil
@@ -138,7 +150,11 @@ func NewVerifier(public string) (note.Verifier, error) { return note.NewVerifier
 // Newest returns the newest signed checkpoint, nil if there is none.
 func (l *Log) Newest(ctx context.Context) ([]byte, error) {
 	if l.o.Heads != nil {
-		if h := l.loadHead(ctx); h != nil {
+		h, err := l.loadHead(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if h != nil && h.at.Number > 0 {
 			return h.signed, nil
 		}
 	}
@@ -186,7 +202,7 @@ func parseHead(b []byte, v note.Verifier) (*head, error) {
 	if signed == nil {
 		return nil, errCheckpoint
 	}
-	c, err := ParseCheckpoint(signed, v)
+	c, err := parseCheckpoint(signed, v)
 	if err != nil {
 		return nil, err
 	}

@@ -40,9 +40,11 @@ type Log struct {
 	verifier note.Verifier
 	counter  *counter // from Begin on
 
-	begin   sync.Mutex // one Begin at a time
-	began   atomic.Bool
-	pending *resumption // what Begin does first
+	begin    sync.Mutex // one Begin at a time
+	began    atomic.Bool
+	pending  *resumption // what Begin does first
+	headless error       // why the head could not be had: Begin tries again, and refuses
+	asked    time.Time   // when Begin last tried
 
 	syncing sync.Mutex // one Sync at a time; taken before mu
 	notes   *os.File
@@ -103,6 +105,9 @@ func Open(ctx context.Context, dir string, o Options) (*Log, error) {
 
 // Begin makes the log ready for lines: it mends what a crash left behind and says what is missing. It is called before
 // Number, and does nothing the second time. A log that nobody writes to stays as it is.
+//
+// It refuses while the head cannot be had, or is not one of this log: going on would put a new one in its place, and with it
+// the proof of what happened before. Where there is none at all the log begins, and says so in a line that Verify names.
 func (l *Log) Begin() error {
 	if l.began.Load() { // every request asks
 		return nil
@@ -111,6 +116,18 @@ func (l *Log) Begin() error {
 	defer l.begin.Unlock()
 	if l.began.Load() {
 		return nil
+	}
+	if l.headless != nil {
+		if time.Since(l.asked) < time.Second {
+			return l.headless // every request asks
+		}
+		l.asked = time.Now()
+		if err := l.resume(context.Background()); err != nil {
+			return err
+		}
+		if l.headless != nil {
+			return l.headless
+		}
 	}
 	if err := l.mend(); err != nil {
 		return err

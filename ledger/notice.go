@@ -13,6 +13,12 @@ const (
 	KindGap     = "gap"     // there are no lines for the numbers From to To
 	KindStop    = "stop"    // the log was closed in order
 	KindExpired = "expired" // the lines before Before were old and are removed
+	// A log with lines found no head where its heads are kept: nothing tells whether it was set back before.
+	KindNoHead = "head-missing"
+	// A log found a head that is older than its own checkpoints: a store that was down, or came from a backup.
+	KindOldHead = "head-older"
+	// KindAccepted says that somebody vouches for the first Before lines all the same, and why (Cause).
+	KindAccepted = "accepted"
 )
 
 // A Notice is a line that the log writes of itself.

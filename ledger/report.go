@@ -24,6 +24,8 @@ type Report struct {
 	Unsynced *Notice `json:"unsynced,omitempty"`
 	// Torn is how many bytes the unclean end left that are no line.
 	Torn int64 `json:"torn,omitempty"`
+	// Heads are the starts at which the store had no head of the log, or an older one, the first 1,000.
+	Heads []Notice `json:"heads,omitempty"`
 	// Unindexed counts closed segments without an index yet.
 	Unindexed int  `json:"unindexed,omitempty"`
 	Bad       *Bad `json:"bad,omitempty"` // the first thing that is not as it was; nil: the log is whole
@@ -40,6 +42,7 @@ const (
 	BadIndex   = "index"       // an index is not the one of its lines
 	BadPack    = "packed"      // a packed file was altered
 	RolledBack = "rolled back" // the files are older than a checkpoint, or of another history
+	Unproven   = "unproven"    // nothing tells whether the files were set back: the head of the log is or was gone
 )
 
 // A Bad is the first thing in a log that is not as it was.

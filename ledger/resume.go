@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -29,6 +30,8 @@ type resumption struct {
 	missing []byte
 	notes   int64 // bytes of whole checkpoints
 	gap     *Notice
+	head    *Notice // what is wrong with the head
+	first   bool    // no head was ever kept
 }
 
 // resume works out how the log goes on.
@@ -44,7 +47,9 @@ func (l *Log) resume(ctx context.Context) error {
 	if n := len(found); n > 0 && found[n-1].unbegun(l.dir) {
 		found = found[:n-1]
 	}
-	newest := l.loadHead(ctx)
+	newest, err := l.loadHead(ctx)
+	l.headless = err
+	l.number, l.signed = 0, 0
 	if newest != nil {
 		l.number, l.signed = newest.at.Number, newest.at.Size
 	}
@@ -52,7 +57,14 @@ func (l *Log) resume(ctx context.Context) error {
 		return fmt.Errorf("records of an older version: %w", err)
 	}
 	r := new(resumption)
+	l.mu.Lock()
 	l.pending = r
+	l.mu.Unlock()
+	if l.headless != nil {
+		// It is for reading only, until Begin has the head.
+		_, err := l.lastSeq(r, found)
+		return err
+	}
 	if err := l.readNotes(r, found); err != nil {
 		return err
 	}
@@ -72,6 +84,21 @@ func (l *Log) resume(ctx context.Context) error {
 		r.seq = max(r.seq, newest.at.Seq)
 	}
 	r.gap = missing(r.seq, counted, stopped)
+	if l.o.Heads != nil {
+		r.first = newest == nil
+		r.head = l.doubt(newest, r.seq > 0 || counted.seq > 0 || len(found) > 0)
+	}
+	return nil
+}
+
+// doubt says what is wrong with the head that is kept elsewhere, nil if nothing is.
+func (l *Log) doubt(newest *head, any bool) *Notice {
+	switch {
+	case newest == nil && any:
+		return &Notice{Kind: KindNoHead, Cause: "the store had no head of this log: nothing tells whether the records before this line were set back or altered"}
+	case newest != nil && l.number > newest.at.Number+1: // one more is what a kill leaves
+		return &Notice{Kind: KindOldHead, Cause: fmt.Sprintf("the head in the store was of checkpoint %d, and the log has %d: the store was down, or was set back", newest.at.Number, l.number)}
+	}
 	return nil
 }
 
@@ -99,24 +126,53 @@ func missing(seq uint64, c counts, stopped bool) *Notice {
 	return n
 }
 
-// loadHead returns the newest head that is kept elsewhere, nil if there is none that can be believed; Verify says why.
-func (l *Log) loadHead(ctx context.Context) *head {
+// loadHead returns the newest head that is kept elsewhere, nil if there is none.
+func (l *Log) loadHead(ctx context.Context) (*head, error) {
 	if l.o.Heads == nil {
-		return nil
+		return nil, nil
 	}
-	b, err := l.o.Heads.LoadHead(ctx)
-	if err == nil && b == nil {
-		return nil
-	}
-	var h *head
-	if err == nil {
-		h, err = parseHead(b, l.verifier)
-	}
+	b, err := within(ctx, headTimeout, l.o.Heads.LoadHead)
 	if err != nil {
-		l.o.Log.Error("the checkpoint of the records in the store cannot be used", "error", err.Error())
-		return nil
+		return nil, fmt.Errorf("the head of the log cannot be read from the store: %w", err)
 	}
-	return h
+	if b == nil {
+		return nil, nil
+	}
+	h, err := parseHead(b, l.verifier)
+	if err != nil {
+		return nil, fmt.Errorf("the head of the log in the store: %w (yett log verify tells more; restore the store, or take the head out of it: the log then goes on, and says that it was gone)", err)
+	}
+	return h, nil
+}
+
+// headTimeout bounds what the place of the heads may take.
+const headTimeout = 5 * time.Second
+
+// within calls f, and stops waiting for it after d even if f does not heed its context.
+func within[T any](ctx context.Context, d time.Duration, f func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	type result struct {
+		t   T
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		defer cancel()
+		t, err := f(ctx)
+		done <- result{t, err}
+	}()
+	select {
+	case r := <-done:
+		return r.t, r.err
+	case <-ctx.Done():
+	}
+	select {
+	case r := <-done: // both at once
+		return r.t, r.err
+	default:
+		var none T
+		return none, ctx.Err()
+	}
 }
 
 // errLost says that the log cannot go on where it lies.
@@ -325,6 +381,11 @@ func (l *Log) mend() error {
 	if r.gap != nil && r.gap.To > seq {
 		seq = r.gap.To
 	}
+	if r.first && r.head == nil {
+		if err := l.firstHead(); err != nil {
+			return err
+		}
+	}
 	counter, err := newCounter(l.dir, seq)
 	if err != nil {
 		return err
@@ -334,12 +395,30 @@ func (l *Log) mend() error {
 	if !r.goesOn {
 		l.start = r.tree.clone()
 	}
-	if r.gap != nil {
-		n := *r.gap
-		n.Seq, n.Time = l.Number(), l.o.Now()
-		l.write(n.line(), n.Seq)
+	for _, n := range []*Notice{r.gap, r.head} {
+		if n != nil {
+			one := *n
+			one.Seq, one.Time = l.Number(), l.o.Now()
+			l.write(one.line(), one.Seq)
+		}
 	}
 	l.pending, l.ready = nil, true
+	return nil
+}
+
+// firstHead keeps the head of a log without lines: one that has lines and no head was tampered with.
+func (l *Log) firstHead() error {
+	h := head{at: Checkpoint{Time: l.o.Now().UTC().Truncate(time.Millisecond)}}
+	var err error
+	if h.signed, err = h.at.sign(l.signer); err != nil {
+		return err
+	}
+	_, err = within(context.Background(), headTimeout, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, l.o.Heads.StoreHead(ctx, h.encode())
+	})
+	if err != nil {
+		return fmt.Errorf("the head of the log cannot be kept in the store: %w", err)
+	}
 	return nil
 }
 

@@ -66,6 +66,10 @@ type verification struct {
 	// unclosed says that a segment without checkpoints was read.
 	unclosed bool
 	suspect  *Bad // the first line that is not its hash; which of the two is wrong the next checkpoint tells
+
+	headless bool   // the store has no head
+	doubts   []*Bad // lines that say so of a start
+	accepted int64  // lines that somebody vouches for all the same
 }
 
 // A target is a checkpoint that came from elsewhere.
@@ -73,6 +77,11 @@ type target struct {
 	Checkpoint
 	from string
 }
+
+const (
+	inStore  = "the head in the store"
+	exported = "the exported checkpoint"
+)
 
 func (c *verification) run(ctx context.Context) error {
 	counted, err := readCounts(c.dir)
@@ -108,19 +117,22 @@ func (c *verification) aim(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("the checkpoint to compare with: %w", err)
 		}
-		c.targets = append(c.targets, target{*p, "the exported checkpoint"})
+		c.targets = append(c.targets, target{*p, exported})
 	}
 	if c.o.Heads != nil {
 		b, err := c.o.Heads.LoadHead(ctx)
 		if err != nil {
 			return err
 		}
+		c.headless = b == nil
 		if b != nil {
 			h, err := parseHead(b, c.key)
 			if err != nil {
 				return &Bad{What: BadNotes, File: "the store", Record: 1, Detail: "the head in the store was not signed with the key of this log"}
 			}
-			c.targets = append(c.targets, target{h.at, "the head in the store"})
+			if h.at.Size > 0 {
+				c.targets = append(c.targets, target{h.at, inStore})
+			}
 			c.limit = h.at.Size
 		}
 	}
@@ -303,6 +315,14 @@ func (c *verification) end(counted counts, any bool) error {
 	if c.report.Before > c.before {
 		return c.bad(Missing, c.dir, c.before, fmt.Sprintf("records %d to %d are gone, and not because of their age", c.before+1, c.report.Before))
 	}
+	for _, b := range c.doubts {
+		if b.Record > c.accepted {
+			return b
+		}
+	}
+	if c.headless && any && c.accepted < size {
+		return c.bad(Unproven, "the store", size, "the store has no head of this log: nothing tells whether the files were set back or altered "+wayOn)
+	}
 	if !c.o.Live && any {
 		c.report.Unsynced = missing(c.seq, counted, counted.boot == "" && c.clean)
 	}
@@ -377,7 +397,7 @@ func (s *segmentCheck) read(in lines, file string) error {
 			return err
 		}
 		if s.suspect == nil {
-			why := s.line(i, n, line, err == nil)
+			why := s.line(i, n, line, err == nil, file)
 			if why != nil && s.torn(in) { // after a crash
 				return nil
 			}
@@ -414,7 +434,7 @@ func (s *segmentCheck) torn(in lines) bool {
 }
 
 // line compares one line with its hash, and with the line before.
-func (s *segmentCheck) line(i, n int64, line []byte, whole bool) *Bad {
+func (s *segmentCheck) line(i, n int64, line []byte, whole bool, file string) *Bad {
 	record := s.first + i
 	if !whole {
 		return s.bad(Altered, "", record, "what stands there is not a whole line")
@@ -442,12 +462,12 @@ func (s *segmentCheck) line(i, n int64, line []byte, whole bool) *Bad {
 		return bad
 	}
 	s.seq = b.Seq
-	s.count(&b)
+	s.count(&b, file)
 	return nil
 }
 
 // count takes what a whole line says for the report.
-func (s *segmentCheck) count(b *brief) {
+func (s *segmentCheck) count(b *brief, file string) {
 	r := s.report
 	if r.First.IsZero() {
 		r.First = b.Time
@@ -461,6 +481,26 @@ func (s *segmentCheck) count(b *brief) {
 		}
 	case KindExpired:
 		s.before = max(s.before, b.Before)
+	case KindNoHead:
+		bad := s.bad(Unproven, file, s.tree.size, "the log began here without a head in the store: nothing tells whether the records before were set back or altered "+wayOn)
+		bad.Seq, bad.Byte = b.Seq, s.at
+		if len(s.doubts) < 1000 {
+			s.doubts = append(s.doubts, bad)
+		}
+		s.head(b)
+	case KindOldHead:
+		s.head(b)
+	case KindAccepted:
+		s.accepted = max(s.accepted, min(b.Before, s.tree.size))
+	}
+}
+
+// wayOn is how an operator who knows why the head was gone gets a clean report again.
+const wayOn = "(if you know why: export a checkpoint now, and compare with it from then on)"
+
+func (s *segmentCheck) head(b *brief) {
+	if len(s.report.Heads) < 1000 {
+		s.report.Heads = append(s.report.Heads, b.Notice)
 	}
 }
 
@@ -533,7 +573,10 @@ func (s *segmentCheck) met(file string) error {
 			b.Suspect = t.Size - s.good.Size
 			return b
 		}
-		if t.from == "the head in the store" && s.suspect == nil {
+		if t.from == exported && s.suspect == nil {
+			s.accepted = max(s.accepted, t.Size) // it was made by whoever compares with it
+		}
+		if t.from == inStore && s.suspect == nil {
 			if t.Number > s.noted.Number {
 				return s.bad(BadNotes, s.f.name+noteSuffix, s.good.Size, fmt.Sprintf("checkpoint %d, which the store knows, is gone", t.Number))
 			}
