@@ -21,24 +21,31 @@ func (g *Gateway) recorded(gen *generation, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		a := practice.Action{Time: g.now(), Actor: practice.Actor(r.Context())}
+		a := g.action()
+		a.Actor = practice.Actor(r.Context())
+		r = r.WithContext(practice.WithAction(r.Context(), &a))
 		sw := &actionWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(sw, r)
-		a.Op, a.Status, a.Target = r.Pattern, sw.status, objectOf(r)
+		a.Op, a.Status = r.Pattern, sw.status
 		if a.Op == "/" {
 			a.Op = "" // there is no such call, and its path may hold anything
 		}
+		named(r, &a)
 		gen.act(a)
 	})
 }
 
+// action begins one: its id tells when, and records are found by it.
+func (g *Gateway) action() practice.Action {
+	a := practice.Action{Time: g.now()}
+	if id, err := uuid.NewV7(); err == nil { // else the machine has no randomness left: nothing else works either
+		a.ID = id.String()
+	}
+	return a
+}
+
 // act tells the practices of an action.
 func (gen *generation) act(a practice.Action) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return // the machine has no randomness left: nothing else works either
-	}
-	a.ID = id.String()
 	for _, f := range gen.acts {
 		f(a)
 	}
@@ -46,7 +53,8 @@ func (gen *generation) act(a practice.Action) {
 
 // acted tells the practices of a new configuration, however it came.
 func (g *Gateway) acted(change *Change, err error) {
-	a := practice.Action{Time: g.now(), Op: "reload", Note: "refused"}
+	a := g.action()
+	a.Op, a.Note = "reload", "refused"
 	if err == nil {
 		a.Note = change.From + " to " + change.To
 	}
@@ -55,15 +63,19 @@ func (g *Gateway) acted(change *Change, err error) {
 	gen.act(a)
 }
 
-// objectOf is what the wildcards of a route stood for.
-func objectOf(r *http.Request) string {
-	var all []string
+// named adds what the wildcards of a route stood for: {id} is a thing, all else may name a person.
+func named(r *http.Request, a *practice.Action) {
 	for part := range strings.SplitSeq(r.Pattern, "/") {
-		if name, ok := strings.CutPrefix(part, "{"); ok {
-			all = append(all, r.PathValue(strings.TrimRight(name, ".}")))
+		name, ok := strings.CutPrefix(part, "{")
+		name = strings.TrimRight(name, ".}")
+		switch {
+		case !ok:
+		case name == "id":
+			a.Target = r.PathValue(name)
+		default:
+			a.Person = r.PathValue(name)
 		}
 	}
-	return strings.Join(all, " ")
 }
 
 // An actionWriter notices the status.

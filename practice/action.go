@@ -16,11 +16,29 @@ type Action struct {
 	Op     string // pattern of the route: "POST /keys/{id}/revoke"
 	Status int    // of the answer
 	Actor  string // user of the operating system who did it; "": nobody, the gateway itself
-	Target string // what the pattern's wildcards stood for; it may name a person
-	Note   string // more, without names
+	Target string // which thing, by a name that is nobody's: the id of a key
+	Person string // to whom: a user or subject; it is recorded sealed, under a pseudonym
+	Note   string // more, without names of persons
 }
 
-type actorKey struct{}
+type (
+	actionKey struct{}
+	actorKey  struct{}
+)
+
+// WithAction returns ctx of a call of the admin API that will be recorded as a.
+func WithAction(ctx context.Context, a *Action) context.Context {
+	return context.WithValue(ctx, actionKey{}, a)
+}
+
+// ActionOf returns what a call of the admin API will be recorded as, so that a handler can say to what or whom it did
+// something where the path does not. It is never nil; where nobody records the call, what is written there is lost.
+func ActionOf(ctx context.Context) *Action {
+	if a, ok := ctx.Value(actionKey{}).(*Action); ok {
+		return a
+	}
+	return new(Action)
+}
 
 // WithActor returns ctx of a call of the admin API that actor makes.
 func WithActor(ctx context.Context, actor string) context.Context {

@@ -51,9 +51,9 @@ type Entry struct {
 	Actor     string     `json:"actor,omitempty"`  // who did something
 	Person    string     `json:"person,omitempty"` // to whom, as a pseudonym
 	Note      string     `json:"note,omitempty"`
-	// Sealed holds the subject, the address of a person, Cause, Target, Original and the Value of findings.
+	// Sealed holds the subject, the address of a person, Cause, whom an action was done to, Original and the Value of findings.
 	Sealed   []byte `json:"sealed,omitempty"`
-	Target   string `json:"target,omitempty"`   // what an action was done to
+	Target   string `json:"target,omitempty"`   // what an action was done to; whom, once the sealed part is open
 	Original string `json:"original,omitempty"` // beginning of the upstream's answer that was replaced
 	Shredded bool   `json:"shredded,omitempty"` // what it said of a person cannot be read any more
 }

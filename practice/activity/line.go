@@ -140,6 +140,7 @@ func appendAction(dst []byte, seq uint64, a *practice.Action, person string, sea
 		dst = strconv.AppendInt(append(dst, `,"status":`...), int64(a.Status), 10)
 	}
 	dst = appendText(dst, "actor", a.Actor)
+	dst = appendText(dst, "target", a.Target)
 	dst = appendText(dst, "person", person)
 	dst = appendText(dst, "note", a.Note)
 	return append(appendSealed(dst, sealed), '}')

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"yett/exchange"
 	"yett/practice"
@@ -63,7 +64,7 @@ func (l *Log) prepare(ctx context.Context, items []item) {
 			s = items[i].record.Subject
 		}
 		if a := items[i].action; a != nil {
-			s = a.Target
+			s = a.Person
 		}
 		if s != "" && l.o.People.of(s) == nil {
 			if missing == nil {
@@ -160,16 +161,16 @@ func (l *Log) personal(ctx context.Context, r *exchange.Record) personal {
 	return p
 }
 
-// sealAction returns what an action was done to: it may name a person.
+// sealAction returns to whom an action was done.
 func (l *Log) sealAction(ctx context.Context, a *practice.Action) (person string, sealedPart []byte) {
-	if a.Target == "" || l.o.People == nil {
+	if a.Person == "" || l.o.People == nil {
 		return "", nil
 	}
-	who := l.o.People.of(a.Target)
+	who := l.o.People.of(a.Person)
 	if who == nil {
 		return unknown, nil
 	}
-	return who.pseudonym, l.seal(ctx, a.ID, who, &sealed{Target: a.Target})
+	return who.pseudonym, l.seal(ctx, a.ID, who, &sealed{Target: a.Person})
 }
 
 // Reveal opens the sealed part of e, if it has one. Where its person was shredded, e says so and the rest stays sealed.
@@ -189,7 +190,8 @@ func (l *Log) Reveal(ctx context.Context, e *Entry) error {
 	if err := json.Unmarshal(plain, &s); err != nil {
 		return fmt.Errorf("read the sealed part of record %s: %w", e.ID, err)
 	}
-	e.Sealed, e.Original, e.Target = nil, s.Original, s.Target
+	e.Sealed, e.Original = nil, s.Original
+	e.Target = strings.TrimSpace(e.Target + " " + s.Target)
 	if s.Cause != "" {
 		e.Cause = s.Cause
 	}

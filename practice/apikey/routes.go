@@ -116,12 +116,12 @@ func (k *Keys) postKey(r *http.Request) (int, any, error) {
 		return 0, nil, err
 	}
 	key, text, err := k.Create(r.Context(), n)
-	return http.StatusCreated, k.shown(key, text), err
+	return k.made(r, key, text, err)
 }
 
 func (k *Keys) postFirst(r *http.Request) (int, any, error) {
 	key, text, err := k.CreateFirst(r.Context())
-	return http.StatusCreated, k.shown(key, text), err
+	return k.made(r, key, text, err)
 }
 
 func (k *Keys) getKeys(r *http.Request) (int, any, error) {
@@ -201,12 +201,24 @@ func (k *Keys) postRotate(r *http.Request) (int, any, error) {
 		grace = time.Duration(*in.GraceS) * time.Second
 	}
 	key, text, err := k.Rotate(r.Context(), r.PathValue("id"), grace)
+	if err == nil {
+		practice.ActionOf(r.Context()).Note = "replaced by " + key.ID
+	}
 	return http.StatusCreated, k.shown(key, text), err
 }
 
 func (k *Keys) postRevoke(r *http.Request) (int, any, error) {
 	key, err := k.Revoke(r.Context(), r.PathValue("id"))
 	return http.StatusOK, k.shown(key, ""), err
+}
+
+// made answers with a new key, and names it in the record of the call.
+func (k *Keys) made(r *http.Request, key Key, text string, err error) (int, any, error) {
+	if err == nil {
+		a := practice.ActionOf(r.Context())
+		a.Target, a.Note = key.ID, "client "+key.Client
+	}
+	return http.StatusCreated, k.shown(key, text), err
 }
 
 const (

@@ -59,6 +59,7 @@ func (u *Users) postUser(r *http.Request) (int, any, error) {
 	if err := read(r, &in); err != nil {
 		return 0, nil, err
 	}
+	practice.ActionOf(r.Context()).Person = in.Name
 	user, err := u.Create(r.Context(), User{Name: in.Name, Client: in.Client, Scopes: in.Scopes}, in.Password)
 	return http.StatusCreated, user, err
 }

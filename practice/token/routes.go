@@ -4,6 +4,7 @@
 package token
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -63,6 +64,8 @@ func (r *revocations) postRevoke(req *http.Request) (int, any, error) {
 	if err := read(req, &in); err != nil {
 		return 0, nil, err
 	}
+	a := practice.ActionOf(req.Context())
+	a.Target, a.Person = cmp.Or(in.ID, in.Client), in.Subject
 	rev, err := r.revoke(req.Context(), NewRevocation(in))
 	return http.StatusCreated, rev, err
 }
