@@ -4,13 +4,16 @@
 package token
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"yett/alert"
@@ -238,6 +241,60 @@ func TestWhoIsAskedAboutAToken(t *testing.T) {
 	second.breaks(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
 	if v := show(t, tokens, "none"); v.status != 503 {
 		t.Errorf("the first does not know it, the second is down: %+v", v)
+	}
+}
+
+// answers is an issuer without a network; nil never answers.
+type answers func(*http.Request) string
+
+func (f answers) RoundTrip(r *http.Request) (*http.Response, error) {
+	if f == nil {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(f(r))), Request: r}, nil
+}
+
+// TestARequestWaitsOnceForAllIssuers: those that are silent share the budget, and none takes the turn of another.
+func TestARequestWaitsOnceForAllIssuers(t *testing.T) {
+	knows := answers(func(r *http.Request) string {
+		if r.FormValue("token") != "good" {
+			return `{"active":false}`
+		}
+		return `{"active":true,"sub":"ines","aud":"` + audience + `","exp":` + strconv.FormatInt(time.Now().Unix()+300, 10) + `}`
+	})
+	for _, tt := range []struct {
+		name    string
+		issuers []answers
+		token   string
+		status  int
+		took    time.Duration
+	}{
+		{"who answers knows it, behind three that are silent", []answers{nil, nil, nil, knows}, "good", 204, 1500 * time.Millisecond},
+		{"who answers does not know it", []answers{nil, nil, nil, knows}, "other", 503, 1500 * time.Millisecond},
+		{"who answers at once leaves his time to the others", []answers{knows, nil}, "other", 503, 2 * time.Second},
+		{"nobody answers", []answers{nil, nil, nil}, "good", 503, 2 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var c Config
+				for i := range tt.issuers {
+					is := &testIssuer{Server: &httptest.Server{URL: "https://id" + strconv.Itoa(i) + ".example.org"}}
+					c.Issuers = append(c.Issuers, is.config(asks(t, is)).Issuers...)
+				}
+				tokens := newTokens(t, c)
+				for i, f := range tt.issuers {
+					tokens.trusts[i].issuer.client.http.Transport = f
+				}
+				start := time.Now()
+				v := show(t, tokens, tt.token)
+				if took := time.Since(start); v.status != tt.status || took != tt.took {
+					t.Errorf("after %v: %+v", took, v)
+				}
+				time.Sleep(readTime) // the questions end by themselves
+				synctest.Wait()
+			})
+		})
 	}
 }
 

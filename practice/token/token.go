@@ -180,7 +180,10 @@ func (t *Tokens) ask(ctx context.Context, text string, sum *digest, l limits, wh
 		asked = []*trust{tr}
 	}
 	var last error
-	for _, tr := range asked {
+	end := time.Now().Add(l.budget)
+	for i, tr := range asked {
+		// One budget for all: who is silent takes his share of what is left of it, not the turn of the next.
+		l.budget = time.Until(end) / time.Duration(len(asked)-i)
 		v, err := tr.issuer.asks.ask(ctx, text, sum, l)
 		if err == nil {
 			return v, tr, nil
