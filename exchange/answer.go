@@ -23,6 +23,7 @@ type Answer struct {
 	protocol string
 	filters  []Filter
 	fields   []string
+	unbroken bool
 	upstream time.Duration
 	sent     int64
 	aborted  bool
@@ -31,7 +32,7 @@ type Answer struct {
 // A Filter looks at the body of an answer on its way out, piece by piece.
 type Filter interface {
 	// Filter appends to dst what may leave now, of chunk and of what it kept back; last says that no more follows.
-	// It may keep back what it cannot judge yet, but nothing when flush is set, unless it must. An error before the
+	// It may keep back what it cannot judge yet, but nothing else when flush is set. An error before the
 	// first byte has left becomes the answer; later it breaks the connection.
 	Filter(dst, chunk []byte, flush, last bool) ([]byte, error)
 	// Resizes reports whether the length may change. If so the declared length is not passed on.
@@ -61,9 +62,10 @@ func (a *Answer) SetTunnel(rwc io.ReadWriteCloser, protocol string) {
 }
 
 // Streams reports whether the answer is made of pieces that the client waits for: server-sent events, record streams,
-// plain text of unknown length. Such an answer is not held back. An error is nothing to wait for: it never streams.
+// plain text of unknown length. Such an answer is not held back. An error is nothing to wait for: it never streams, and
+// neither does what Unbroken says is one.
 func (a *Answer) Streams() bool {
-	if a.Status >= 400 {
+	if a.Status >= 400 || a.unbroken {
 		return false
 	}
 	t, _, _ := strings.Cut(a.Header.Get("Content-Type"), ";")
@@ -76,6 +78,10 @@ func (a *Answer) Streams() bool {
 	}
 	return false
 }
+
+// Unbroken says that the body is looked at as one text: what is looked for may go over any of its pieces, so no client can
+// wait for one. It is for Response steps.
+func (a *Answer) Unbroken() { a.unbroken = true }
 
 // maxHeld is how much of a filtered answer is held back, so that a filter's refusal is still a clean answer.
 const maxHeld = 64 << 10

@@ -4,11 +4,18 @@
 package gateway_test
 
 import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 const leaky = `openapi: 3.1.0
@@ -60,5 +67,94 @@ func TestAnswersAreAsTheConfigurationSays(t *testing.T) {
 				t.Errorf("got %d %s, want %d with %q and without %q", res.StatusCode, got, tt.status, tt.holds, tt.lacks)
 			}
 		})
+	}
+}
+
+const texts = `openapi: 3.1.0
+info: { title: texts, version: "1" }
+paths:
+  /text:
+    get: { operationId: text, security: [], x-yett-public: test, responses: { "200": { description: ok, content: { text/plain: {}, text/csv: {} } } } }
+`
+
+// TestATextOfUnknownLengthKeepsItsSecrets writes a private key and a card in every way in which a service may write.
+func TestATextOfUnknownLengthKeepsItsSecrets(t *testing.T) {
+	secret, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(secret)}))
+	lines := strings.SplitAfter(strings.TrimSpace(block), "\n")
+	var pieces []string
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", r.URL.Query().Get("as"))
+		for _, p := range pieces {
+			_, _ = io.WriteString(w, p) // the gate may have refused it
+			_ = http.NewResponseController(w).Flush()
+		}
+	}))
+	t.Cleanup(up.Close)
+	g := stand(t, up.URL, strings.Replace(texts, "responses:", "parameters: [{ name: as, in: query, schema: { type: string } }], responses:", 1), "")
+	for _, tt := range []struct {
+		name   string
+		pieces []string
+		lacks  []string
+	}{
+		{"a key line by line", lines, lines[1 : len(lines)-1]},
+		{"a key behind much text", []string{strings.Repeat("some line of text\n", 1800) + block + strings.Repeat("more text here\n", 100)}, lines[1 : len(lines)-1]},
+		{"a card in groups over two reads", []string{strings.Repeat("x", 32758) + " 4111 1111 1111 1111 " + strings.Repeat("y z ", 100)}, []string{"1111 1111"}},
+		{"a card in groups, group by group", []string{"paid with 4111 ", "1111 ", "1111 ", "1111 ", "yesterday\n"}, []string{"4111 ", "1111 1111"}},
+		{"a card digit by digit", strings.Split("paid with 4111111111111111 yesterday", ""), []string{"411111"}},
+	} {
+		for _, as := range []string{"text/plain", "text/csv", "text/plain; charset=utf-8"} {
+			t.Run(tt.name+" as "+as, func(t *testing.T) {
+				pieces = tt.pieces
+				res, got := g.do("GET", "/text?as="+url.QueryEscape(as), "")
+				if res.StatusCode != 200 || len(got) == 0 {
+					t.Fatalf("got %d with %d bytes", res.StatusCode, len(got))
+				}
+				for _, s := range tt.lacks {
+					if strings.Contains(got, strings.TrimSpace(s)) {
+						t.Fatalf("%.20q leaves", s)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestATextThatNobodyLooksAtIsNotKeptWaiting reads the first line before the second one is written.
+func TestATextThatNobodyLooksAtIsNotKeptWaiting(t *testing.T) {
+	read := make(chan struct{})
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = io.WriteString(w, "one\n") // the test reads it
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-read:
+		case <-r.Context().Done():
+		}
+		_, _ = io.WriteString(w, "two\n")
+	}))
+	t.Cleanup(up.Close)
+	g := stand(t, up.URL, texts, "    expose: { detect: [] }\n")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, "GET", g.url("/text"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := g.h1.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	first := make([]byte, 4)
+	if _, err := io.ReadFull(res.Body, first); err != nil || string(first) != "one\n" {
+		t.Fatalf("got %q, %v", first, err)
+	}
+	close(read)
+	if rest, err := io.ReadAll(res.Body); err != nil || string(rest) != "two\n" {
+		t.Errorf("got %q, %v", rest, err)
 	}
 }

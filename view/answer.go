@@ -220,6 +220,9 @@ func (v *View) Response(x *exchange.Exchange) error {
 	if coding := a.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return refuse(errors.New("content coding " + coding))
 	}
+	if f == text {
+		a.Unbroken()
+	}
 	p := v.pass(x, f, v.describe(a.Status, contentType))
 	a.AddFilter(p)
 	x.Defer(p.done)

@@ -109,15 +109,15 @@ func kept(b []byte) []byte {
 // Resizes reports that the length of the body may change.
 func (p *pass) Resizes() bool { return true }
 
-// Filter takes the next piece of the body.
-func (p *pass) Filter(dst, chunk []byte, flush, last bool) ([]byte, error) {
+// Filter takes the next piece of the body. What it keeps back it must, whether or not somebody waits.
+func (p *pass) Filter(dst, chunk []byte, _, last bool) ([]byte, error) {
 	switch p.form {
 	case records:
 		return p.records(dst, chunk, last)
 	case events:
 		return p.events(dst, chunk, last)
 	case text:
-		return p.text(dst, chunk, flush, last)
+		return p.text(dst, chunk, last)
 	}
 	if !p.long.on {
 		if len(p.buf)+len(chunk) <= p.window {

@@ -20,19 +20,11 @@ const overlap = 16 << 10
 // A text longer than the window is looked at piece by piece. Where nothing is found, all of a piece but its last bytes
 // leaves. Where something is found, it is cut where nothing lies across the cut.
 
-// text is the way of a body that is text. A stream is not kept waiting: what is here up to the last white space leaves at
-// once, looked at by itself, and only what goes over several of its pieces is missed.
-func (p *pass) text(dst, chunk []byte, flush, last bool) ([]byte, error) {
+// text is the way of a body that is text. However it comes, its last bytes stay back: a key comes line by line, a card in
+// groups, and what leaves of either before all of it is here has left. Who sends lines that readers wait for sends them as
+// events or records.
+func (p *pass) text(dst, chunk []byte, last bool) ([]byte, error) {
 	p.add(chunk)
-	if flush && !last {
-		n := bytes.LastIndexAny(p.buf, " \t\r\n") + 1
-		if n == 0 && len(p.buf) >= longestWord {
-			n = len(p.buf)
-		}
-		_, out, err := p.piece(dst, p.buf[:n], p.root.rule.watch, true, plainText{})
-		p.buf = p.buf[:copy(p.buf, p.buf[n:])]
-		return out, err
-	}
 	if !last && len(p.buf) < p.part {
 		return dst, nil
 	}
@@ -43,9 +35,6 @@ func (p *pass) text(dst, chunk []byte, flush, last bool) ([]byte, error) {
 	p.buf = p.buf[:copy(p.buf, p.buf[n:])]
 	return out, nil
 }
-
-// longestWord is from which length on the last word of a stream is not waited for: longer than any single token.
-const longestWord = 4 << 10
 
 // A coding is how a text stands in the body.
 type coding interface {

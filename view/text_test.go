@@ -138,6 +138,29 @@ func observing(refuse bool) func(view.Place) []*view.Edit {
 	}
 }
 
+// TestATextIsNotCutWhereItIsFlushed has a finding that goes over several lines come line by line.
+func TestATextIsNotCutWhereItIsFlushed(t *testing.T) {
+	const key = "BEGIN\nline one\nline two\nEND"
+	watch := &view.Edit{Practice: "expose", Stage: view.Watch, Does: "found",
+		Text: func(_ *exchange.Exchange, dst, _, text []byte) ([]byte, bool, error) {
+			if !bytes.Contains(text, []byte(key)) {
+				return dst, false, nil
+			}
+			return append(dst, bytes.ReplaceAll(text, []byte(key), []byte("[key]"))...), true, nil
+		}}
+	a := described(t, `{"type":"object"}`)
+	v := view.Compile(a.Operations[0], view.NewRules(a, false, func(view.Place) []*view.Edit { return []*view.Edit{watch} }), nil, "v")
+	for at := range 120 {
+		around := strings.Repeat("x\n", at)
+		s := tiny(6)
+		s.Flush = true
+		got, err := v.Pieces(new(exchange.Exchange), "text/plain", []byte(around+key+"\n"+around), s)
+		if want := around + "[key]\n" + around; err != nil || string(got) != want {
+			t.Fatalf("behind %d lines: got %q, %v", at, got, err)
+		}
+	}
+}
+
 func TestObserversCountAndChangeNothing(t *testing.T) {
 	long := strings.Repeat("some text 4111 and more, ", 100)
 	for _, tt := range []struct {
