@@ -8,15 +8,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"path"
 	"reflect"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
 
 	"yett/api"
-	"yett/api/schema"
-	"yett/jsonstream"
 )
 
 // An answer is one documented answer of an operation.
@@ -25,7 +26,7 @@ type answer struct {
 	from        string
 	status      int
 	contentType string
-	schema      *schema.Schema // nil: none is described
+	where       string // what is described of it, as a pointer into the description
 	body        []byte
 }
 
@@ -48,7 +49,7 @@ func answers(a *api.API) (*service, error) {
 	s := &service{api: a, router: r, skipped: map[string]int{}}
 	for _, op := range a.Operations {
 		for _, e := range op.AnswerExamples() {
-			n := answer{op: op, from: op.ID + " " + e.Response.Status + " " + e.Name, status: statusOf(e.Response.Status), contentType: e.Media.Type, schema: e.Media.Schema}
+			n := answer{op: op, from: op.ID + " " + e.Response.Status + " " + e.Name, status: statusOf(e.Response.Status), contentType: e.Media.Type, where: e.Media.Where.Pointer()}
 			var ok bool
 			if n.body, ok = encode(e); !ok {
 				s.skipped["of a type that is neither JSON nor text"]++
@@ -96,17 +97,19 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// replay asks for every documented answer and compares what comes out. It prints each exception.
-func (s *service) replay(to gateTarget, requests []request) (n, bad int) {
+// leastAnswers is how many documented answers must be compared. The description has more; a set that has shrunk proves nothing.
+const leastAnswers = 1000
+
+// replay asks for every documented answer and compares what comes out. It prints each exception, and returns what is none.
+func (s *service) replay(to gateTarget, j *judge, requests []request) (n int, wrong []string) {
 	first := map[*api.Operation]request{}
 	for _, r := range requests {
 		if _, ok := first[r.op]; !ok {
 			first[r.op] = r
 		}
 	}
-	type exception struct{ why, from string }
-	var all, excused []exception
-	same, unasked := 0, 0
+	unasked := 0
+	var found [len(reasons)][]string
 	for i, a := range s.all {
 		r, ok := first[a.op]
 		if !ok || to.send(r) != "" {
@@ -114,41 +117,78 @@ func (s *service) replay(to gateTarget, requests []request) (n, bad int) {
 			continue
 		}
 		n++
-		switch why, described := s.compare(to, r, i); {
-		case why == "":
-			same++
-		case described:
-			excused = append(excused, exception{why, a.from})
-		default:
-			all = append(all, exception{why, a.from})
-		}
+		why, told := s.compare(to, j, r, i)
+		found[why] = append(found[why], a.from+": "+told)
 	}
-	fmt.Printf("documented answers: %d of %d mean the same behind the gate\n", same, n)
+	fmt.Printf("documented answers: %d compared of %d, %d mean the same behind the gate\n", n, len(s.all), len(found[unchanged]))
 	for why, n := range s.skipped {
 		fmt.Printf("  not compared: %d %s\n", n, why)
 	}
 	if unasked > 0 {
 		fmt.Printf("  not compared: %d of operations without a documented request that fits\n", unasked)
 	}
-	print := func(list []exception) {
-		sort.Slice(list, func(i, j int) bool { return list[i].why < list[j].why })
+	for why, text := range reasons[undeclared:] {
+		list := found[int(undeclared)+why]
+		sort.Strings(list)
+		fmt.Printf("  %d %s\n", len(list), text)
 		for _, e := range list {
-			fmt.Printf("    %s: %s\n", e.from, e.why)
+			fmt.Printf("    %s\n", e)
 		}
 	}
-	fmt.Printf("  %d hold what their own schema does not declare, or a credential, and leave without it:\n", len(excused))
-	print(excused)
-	fmt.Printf("  %d differ for no such reason\n", len(all))
-	print(all)
-	return n, len(all)
+	if wrong = found[other]; n < leastAnswers {
+		wrong = append(wrong, fmt.Sprintf("only %d documented answers were compared, not %d", n, leastAnswers))
+	}
+	return n, wrong
 }
 
-// compare says how an answer has changed, and whether the description itself is why.
-func (s *service) compare(to gateTarget, r request, i int) (why string, described bool) {
+// A reason is why an answer is not what it was.
+type reason int
+
+const (
+	unchanged reason = iota
+	undeclared
+	credential
+	failure
+	other
+)
+
+var reasons = [...]string{
+	undeclared: "hold what their own schema does not declare, and leave without it",
+	credential: "hold a credential, and leave with a mask in its place",
+	failure:    "are failures, and told in the gate's own words",
+	other:      "differ for no such reason",
+}
+
+// credentials are the places of documented answers that hold one, by the look of it: the key of a new app, tokens that were just
+// made, and addresses that are signed. A mask anywhere else is a mistake.
+var credentials = []struct{ from, at, mask string }{
+	{"apps/create-from-manifest 201 default", "/pem", "[redacted private_key]"},
+	{"apps/create-installation-access-token 201 default", "/token", "[redacted token]"},
+	{"apps/check-token 200 default", "/token", "[redacted token]"},
+	{"apps/reset-token 200 default", "/token", "[redacted token]"},
+	{"apps/scope-token 200 default", "/token", "[redacted token]"},
+	{"orgs/list-attestations 200 default", "/attestations/*/bundle_url", "[redacted cloud_secret]"},
+	{"repos/list-attestations 200 default", "/attestations/*/bundle_url", "[redacted cloud_secret]"},
+	{"users/list-attestations 200 default", "/attestations/*/bundle_url", "[redacted cloud_secret]"},
+}
+
+// masked reports whether a change is a mask in one of these places.
+func masked(from string, c change) bool {
+	for _, known := range credentials {
+		at, err := path.Match(known.at, "/"+strings.Join(c.at, "/"))
+		if err == nil && at && from == known.from && strings.HasPrefix(c.what, known.mask) {
+			return true
+		}
+	}
+	return false
+}
+
+// compare says how an answer has changed, and for what reason.
+func (s *service) compare(to gateTarget, j *judge, r request, i int) (why reason, told string) {
 	want := s.all[i]
 	req, err := http.NewRequest(r.method, to.base+r.target, bytes.NewReader(r.body))
 	if err != nil {
-		return err.Error(), false
+		return other, err.Error()
 	}
 	req.Header.Set("X-API-Key", to.key)
 	req.Header.Set(numberField, strconv.Itoa(i))
@@ -157,79 +197,102 @@ func (s *service) compare(to gateTarget, r request, i int) (why string, describe
 	}
 	res, err := to.client.Do(req)
 	if err != nil {
-		return err.Error(), false
+		return other, err.Error()
 	}
 	defer res.Body.Close()
 	got, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
 	if err != nil {
-		return err.Error(), false
+		return other, err.Error()
 	}
 	if want.status >= 500 && res.StatusCode == want.status && !bytes.Equal(got, want.body) {
-		return "a failure is told in the gate's own words", true
+		return failure, strconv.Itoa(want.status)
 	}
 	if res.StatusCode != want.status {
-		return fmt.Sprintf("status %d, was %d: %.120s", res.StatusCode, want.status, got), false
+		return other, fmt.Sprintf("status %d, was %d: %.120s", res.StatusCode, want.status, got)
 	}
-	if bytes.Equal(got, want.body) || want.status == http.StatusNoContent || want.status == http.StatusNotModified {
-		return "", false
+	if want.status == http.StatusNoContent || want.status == http.StatusNotModified {
+		return unchanged, ""
 	}
 	var a, b any
 	if json.Unmarshal(want.body, &a) != nil || json.Unmarshal(got, &b) != nil {
-		return "another text: " + fmt.Sprintf("%.120s", got), false
-	}
-	changes := differ(nil, "", a, b)
-	undeclared := map[string]bool{}
-	var doc jsonstream.Doc
-	if want.schema != nil && doc.Parse(want.body, jsonstream.Limits{}) == nil {
-		for _, f := range want.schema.Check(&doc, doc.Root(), &schema.Check{Direction: schema.Response, Closed: true, Max: 10_000}) {
-			undeclared[f.Pointer] = f.Keyword == "undeclared" || f.Keyword == "additionalProperties" // the latter where it is false
+		if bytes.Equal(got, want.body) {
+			return unchanged, ""
 		}
+		return other, fmt.Sprintf("another text: %.120s", got)
 	}
-	described = true
-	var told []string
+	schema := j.schema(want.where)
+	if schema == nil {
+		return other, "nothing is described of it at " + want.where
+	}
+	if more := j.undeclared(j.applying(schema), b, ""); len(more) > 0 {
+		return other, "leaves with what is not declared: " + strings.Join(more, ", ")
+	}
+	return excused(j, schema, want.from, a, differ(nil, nil, a, b))
+}
+
+// excused says why the places of an answer have changed: for the weightiest reason of all.
+func excused(j *judge, schema any, from string, doc any, changes []change) (why reason, told string) {
+	var all []string
 	for _, c := range changes {
-		ok := c.what == "lost" && undeclared[c.at] || strings.Contains(c.what, "[redacted ")
-		described = described && ok
-		if len(told) < 4 {
-			told = append(told, c.at+" "+c.what)
+		switch {
+		case j.excuses(schema, doc, c.at, c.what):
+			why = max(why, undeclared)
+		case masked(from, c):
+			why = max(why, credential)
+		default:
+			why = other
+		}
+		if len(all) < 4 || why == other {
+			all = append(all, "/"+strings.Join(c.at, "/")+" "+c.what)
 		}
 	}
-	if len(changes) > len(told) {
-		told = append(told, fmt.Sprintf("and %d more", len(changes)-len(told)))
+	if more := len(changes) - len(all); more > 0 {
+		all = append(all, fmt.Sprintf("and %d more", more))
 	}
-	return strings.Join(told, ", "), described
+	return why, strings.Join(all, ", ")
 }
 
 // A change is one place where two documents differ.
-type change struct{ at, what string }
+type change struct {
+	at   []string
+	what string
+}
+
+// What a change may be, beside another value.
+const (
+	lost       = "lost"
+	otherItems = "has other items"
+)
+
+func below(at []string, name string) []string { return append(at[:len(at):len(at)], name) }
 
 // differ lists where two documents differ.
-func differ(all []change, at string, want, got any) []change {
+func differ(all []change, at []string, want, got any) []change {
 	switch w := want.(type) {
 	case map[string]any:
 		g, ok := got.(map[string]any)
 		if !ok {
 			return append(all, change{at, "is no object any more"})
 		}
-		for name := range w {
+		for _, name := range slices.Sorted(maps.Keys(w)) {
 			if _, ok := g[name]; !ok {
-				all = append(all, change{at + "/" + name, "lost"})
+				all = append(all, change{below(at, name), lost})
 			}
 		}
-		for name := range g {
+		for _, name := range slices.Sorted(maps.Keys(g)) {
 			if _, ok := w[name]; !ok {
-				all = append(all, change{at + "/" + name, "is new"})
+				all = append(all, change{below(at, name), "is new"})
 				continue
 			}
-			all = differ(all, at+"/"+name, w[name], g[name])
+			all = differ(all, below(at, name), w[name], g[name])
 		}
 	case []any:
 		g, ok := got.([]any)
 		if !ok || len(g) != len(w) {
-			return append(all, change{at, "has other items"})
+			return append(all, change{at, otherItems})
 		}
 		for i := range w {
-			all = differ(all, fmt.Sprintf("%s/%d", at, i), w[i], g[i])
+			all = differ(all, below(at, strconv.Itoa(i)), w[i], g[i])
 		}
 	default:
 		if !reflect.DeepEqual(want, got) {
