@@ -11,7 +11,9 @@ import (
 	"maps"
 	"slices"
 	"sort"
+	"strings"
 	"sync"
+	"time"
 
 	"yett/alert"
 	"yett/ledger"
@@ -19,24 +21,113 @@ import (
 	"yett/store"
 )
 
-// A source reads the log in the order of its numbers, as sinks do. It is for one goroutine.
+// A source reads the log in the order of its numbers. It is for one goroutine, except for Last and Safe.
 type source struct {
 	l      *Log
-	firsts map[string]uint64 // number of the first line, by segment
+	end    func(context.Context) (uint64, error) // what is read goes up to this number
+	firsts map[string]uint64                     // number of the first line, by segment
 }
 
-func newSource(l *Log) *source { return &source{l: l, firsts: make(map[string]uint64)} }
+// newSource reads whatever is written, as soon as it is.
+func newSource(l *Log) *source { return &source{l: l, end: l.written, firsts: make(map[string]uint64)} }
 
-// Last is the number of the newest line in a file.
+// newSafeSource reads what lies under a checkpoint: what left the machine is then in the log whatever happens to it.
+func newSafeSource(l *Log) *source {
+	s := newSource(l)
+	s.end = l.sinks.signed.number(l)
+	return s
+}
+
+// Log is the name of the key that signs.
+func (s *source) Log() string {
+	name, rest, _ := strings.Cut(s.l.public, "+")
+	sum, _, _ := strings.Cut(rest, "+")
+	return name + "+" + sum
+}
+
+// Last is the number of the newest line, in a file or on the way there.
 func (s *source) Last() uint64 { return s.l.ledger.Seq() }
+
+// Safe is the number of the newest line that is read.
+func (s *source) Safe(ctx context.Context) (uint64, error) { return s.end(ctx) }
+
+// written brings to the files what they do not have yet, and returns the number of the newest line there.
+func (l *Log) written(context.Context) (uint64, error) {
+	seq := l.ledger.Seq()
+	return seq, l.ledger.Flush() // what no file took nobody reads
+}
+
+// signed is the newest number under a checkpoint, which all sinks go by.
+type signed struct {
+	mu     sync.Mutex
+	seq    uint64
+	err    error
+	looked time.Time // for a newer one
+	waits  time.Time // since when there are lines after it
+}
+
+const (
+	lookEvery  = 250 * time.Millisecond
+	signWithin = 10 * time.Second // a checkpoint is made each second
+)
+
+func (s *signed) number(l *Log) func(context.Context) (uint64, error) {
+	return func(ctx context.Context) (uint64, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		now := time.Now()
+		switch {
+		case l.ledger.Seq() <= s.seq:
+			s.err, s.waits = nil, time.Time{}
+		case now.Sub(s.looked) >= lookEvery:
+			s.looked = now
+			s.err = s.look(ctx, l, now)
+		}
+		return s.seq, s.err
+	}
+}
+
+// look looks for a newer checkpoint. Its absence is an error only where there should be one by now.
+func (s *signed) look(ctx context.Context, l *Log, now time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	newest, err := l.newest(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case newest > s.seq:
+		s.seq, s.waits = newest, now
+	case s.waits.IsZero():
+		s.waits = now
+	case l.ledger.Writing() && now.Sub(s.waits) > signWithin:
+		return fmt.Errorf("the records after %d have no checkpoint that can be found", s.seq)
+	}
+	return nil
+}
+
+// newest returns the number of the newest line under a checkpoint, 0 if there is none.
+func (l *Log) newest(ctx context.Context) (uint64, error) {
+	b, err := l.ledger.Newest(ctx)
+	if err != nil || b == nil {
+		return 0, err
+	}
+	v, err := ledger.NewVerifier(l.public)
+	if err != nil {
+		return 0, err
+	}
+	c, err := ledger.ParseCheckpoint(b, v)
+	if err != nil {
+		return 0, err
+	}
+	return c.Seq, nil
+}
 
 // Read returns lines whose numbers are greater than after, the oldest first.
 func (s *source) Read(ctx context.Context, after uint64, limit, limitBytes int) ([]sink.Record, error) {
-	if s.Last() <= after {
-		return nil, nil
-	}
-	if err := s.l.ledger.Flush(); err != nil {
-		return nil, err // what no file took is in no sink either
+	end, err := s.end(ctx)
+	if err != nil || end <= after {
+		return nil, err
 	}
 	all, err := s.l.ledger.Segments()
 	if err != nil {
@@ -53,7 +144,7 @@ func (s *source) Read(ctx context.Context, after uint64, limit, limitBytes int) 
 			return nil, err
 		}
 		more, err := s.read(g, after, func(r sink.Record) bool {
-			if len(out) >= limit || len(out) > 0 && bytes+len(r.Line) > limitBytes {
+			if r.Seq > end || len(out) >= limit || len(out) > 0 && bytes+len(r.Line) > limitBytes {
 				return false
 			}
 			bytes += len(r.Line)
@@ -157,6 +248,8 @@ func (s *source) read(g ledger.Segment, after uint64, yield func(sink.Record) bo
 
 // sinks follow the log.
 type sinks struct {
+	signed signed
+
 	mu   sync.Mutex
 	runs map[string]*sink.Follower
 }
@@ -197,7 +290,8 @@ func (l *Log) follow(ctx context.Context, all []openSink, data *store.Dir, alert
 	for _, s := range all {
 		c, name := s.config, nameOf(s.config)
 		held := false
-		f := &sink.Follower{Sink: s, Source: newSource(l), Cursor: sink.FileCursor(data.Path("activity-sink-" + name)), MaxLag: uint64(c.MaxLag), OnFailure: c.OnFailure} // #nosec G115 -- validated
+		f := &sink.Follower{Sink: s, Source: newSafeSource(l), Cursor: sink.FileCursor(data.Path("activity-sink-" + name)), From: c.From,
+			MaxLag: uint64(c.MaxLag), OnFailure: c.OnFailure} // #nosec G115 -- validated
 		f.Behind = func(yes bool) {
 			if yes == held {
 				return

@@ -42,6 +42,8 @@ type Config struct {
 	Facility string `yaml:"facility"`
 	// Timeout of one step, 10s by default.
 	Timeout time.Duration `yaml:"timeout"`
+	// From is where a sink begins that has no place in the log yet: now, by default, at its end; or beginning.
+	From string `yaml:"from"`
 	// OnFailure is what happens once the sink is more than MaxLag behind: refuse, by default, stops new exchanges until it
 	// has caught up by half; drop-and-count has it leave records out, which the log keeps.
 	OnFailure string `yaml:"on_failure"`
@@ -50,6 +52,12 @@ type Config struct {
 	// InsecurePlain sends records over a network in clear, for the reason given.
 	InsecurePlain string `yaml:"insecure_plain"`
 }
+
+// Where a new sink begins.
+const (
+	FromNow       = "now"
+	FromBeginning = "beginning"
+)
 
 // What a sink that is too far behind does.
 const (
@@ -81,6 +89,7 @@ func (c Config) withDefaults() Config {
 	c.Format = cmp.Or(c.Format, "yett")
 	c.Facility = cmp.Or(c.Facility, "local0")
 	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
+	c.From = cmp.Or(c.From, FromNow)
 	c.OnFailure = cmp.Or(c.OnFailure, Refuse)
 	c.MaxLag = cmp.Or(c.MaxLag, defaultLag)
 	return c
@@ -129,6 +138,11 @@ func (c Config) validatePolicy() error {
 	case "", "yett", "ocsf":
 	default:
 		return fmt.Errorf("format: %.40q is not yett or ocsf", c.Format)
+	}
+	switch c.From {
+	case "", FromNow, FromBeginning:
+	default:
+		return fmt.Errorf("from: %.40q is not %s or %s", c.From, FromNow, FromBeginning)
 	}
 	switch c.OnFailure {
 	case "", Refuse, DropAndCount:

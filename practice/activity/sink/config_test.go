@@ -36,6 +36,7 @@ func TestASinkIsRefusedForWhatIsWrongWithIt(t *testing.T) {
 		{"a file with an address", Config{Type: "file", Path: "a", Address: "udp://127.0.0.1:514"}, "address: means nothing"},
 		{"a name that leaves its folder", Config{Name: "../x", Type: "stdout"}, "name: "},
 		{"a format that does not exist", Config{Type: "stdout", Format: "cef"}, "format: "},
+		{"a beginning that does not exist", Config{Type: "stdout", From: "yesterday"}, "from: "},
 		{"a policy that does not exist", Config{Type: "stdout", OnFailure: "drop"}, "on_failure: "},
 		{"a timeout without end", Config{Type: "stdout", Timeout: time.Hour}, "timeout: "},
 		{"a lag below a batch", Config{Type: "stdout", MaxLag: 10}, "max_lag: "},

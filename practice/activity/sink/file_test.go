@@ -132,16 +132,26 @@ func TestAnOutputThatNobodyReadsHoldsNobodyUp(t *testing.T) {
 func TestACursorKeepsItsPlace(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "logs.cursor")
 	c := FileCursor(name)
-	if seq, err := c.Load(); seq != 0 || err != nil {
-		t.Errorf("where there is no file: got %d and %v, want 0", seq, err)
+	if p, err := c.Load(); p != (Place{}) || err != nil {
+		t.Errorf("where there is no file: got %+v and %v, want none", p, err)
 	}
-	for _, seq := range []uint64{1, 18446744073709551615, 7} {
-		if err := c.Store(seq); err != nil {
+	for _, p := range []Place{
+		{Log: "yett-1a2b3c4d+5e6f7a8b", Seq: 1, Sent: time.Date(2026, 11, 23, 14, 8, 31, 204e6, time.UTC)},
+		{Log: strings.Repeat("x", 200), Seq: 18446744073709551615, New: true},
+		{Log: "yett-1a2b3c4d+5e6f7a8b"},
+	} {
+		if err := c.Store(p); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := FileCursor(name).Load(); got != seq || err != nil {
-			t.Errorf("got %d and %v, want %d", got, err, seq)
+		if got, err := FileCursor(name).Load(); got != p || err != nil {
+			t.Errorf("got %+v and %v, want %+v", got, err, p)
 		}
+	}
+	if err := os.WriteFile(name, []byte("4711\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := c.Load(); p != (Place{Seq: 4711}) || err != nil {
+		t.Errorf("of an older version: got %+v and %v, want 4711", p, err)
 	}
 	info, err := os.Stat(name)
 	if err != nil {
@@ -150,12 +160,12 @@ func TestACursorKeepsItsPlace(t *testing.T) {
 	if runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
 		t.Errorf("got mode %04o, want 0600", info.Mode().Perm())
 	}
-	for _, text := range []string{"", "x", "-1", strings.Repeat("9", 40)} {
+	for _, text := range []string{"", "x", "-1", "{}", `{"seq":7}`, strings.Repeat("9", 40), strings.Repeat(" ", maxPlace) + `{"log":"a"}`} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := c.Load(); err == nil || !strings.Contains(err.Error(), "remove the file") {
-			t.Errorf("%q: got %d and %v, want an error that says what to do", text, got, err)
+			t.Errorf("%q: got %+v and %v, want an error that says what to do", text, got, err)
 		}
 	}
 }

@@ -17,9 +17,10 @@ import (
 	"time"
 )
 
-// A book is a log in memory, in which the numbers of missing do not stand.
+// A book is a log in memory, in which the numbers of missing do not stand. The last unsafe ones are not on the disk yet.
 type book struct {
 	last    atomic.Uint64
+	unsafe  uint64
 	missing func(uint64) bool
 }
 
@@ -29,10 +30,14 @@ func bookOf(last uint64) *book {
 	return b
 }
 
-func (b *book) Last() uint64 { return b.last.Load() }
+const thisLog = "yett-1a2b3c4d+5e6f7a8b"
+
+func (b *book) Log() string                          { return thisLog }
+func (b *book) Last() uint64                         { return b.last.Load() }
+func (b *book) Safe(context.Context) (uint64, error) { return b.Last() - b.unsafe, nil }
 
 func (b *book) Read(_ context.Context, after uint64, limit, _ int) (out []Record, _ error) {
-	for seq := after + 1; seq <= b.last.Load() && len(out) < limit; seq++ {
+	for seq := after + 1; seq <= b.last.Load()-b.unsafe && len(out) < limit; seq++ {
 		if b.missing == nil || !b.missing(seq) {
 			out = append(out, Record{Seq: seq})
 		}
@@ -71,14 +76,20 @@ func (s *server) fail(err error) {
 
 // A memory is a cursor.
 type memory struct {
-	seq uint64
-	err error
+	place Place
+	err   error
 }
 
-func (m *memory) Load() (uint64, error) { return m.seq, nil }
-func (m *memory) Store(seq uint64) error {
+// at is a cursor of a sink that is after a number.
+func at(seq uint64) *memory { return &memory{place: Place{Log: thisLog, Seq: seq}} }
+
+// begun is one of a sink that was there before the first record.
+func begun() *memory { return at(0) }
+
+func (m *memory) Load() (Place, error) { return m.place, nil }
+func (m *memory) Store(p Place) error {
 	if m.err == nil {
-		m.seq = seq
+		m.place = p
 	}
 	return m.err
 }
@@ -113,7 +124,7 @@ func numbers(from, to uint64) (all []uint64) {
 
 func TestRecordsArriveInOrderFromWhereTheSinkWas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, s, m := bookOf(2000), &server{}, &memory{seq: 100}
+		b, s, m := bookOf(2000), &server{}, at(100)
 		b.missing = func(seq uint64) bool { return seq > 200 && seq < 900 }
 		f := &Follower{Sink: s, Source: b, Cursor: m}
 		follow(t, f, func() {
@@ -123,8 +134,8 @@ func TestRecordsArriveInOrderFromWhereTheSinkWas(t *testing.T) {
 		if want := append(numbers(101, 200), numbers(900, 2001)...); !slices.Equal(s.got, want) {
 			t.Errorf("got %d records, want %d in order", len(s.got), len(want))
 		}
-		if m.seq != 2001 {
-			t.Errorf("the cursor is at %d, want 2001", m.seq)
+		if m.place.Seq != 2001 {
+			t.Errorf("the cursor is at %d, want 2001", m.place.Seq)
 		}
 		if st := f.State(); st != (State{Sent: 1202}) {
 			t.Errorf("got %+v", st)
@@ -136,7 +147,7 @@ func TestASourceThatWakesIsReadAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		wake := make(chan struct{})
 		b, s := bookOf(1), &server{}
-		follow(t, &Follower{Sink: s, Source: b, Cursor: &memory{}, Wake: wake}, func() {
+		follow(t, &Follower{Sink: s, Source: b, Cursor: begun(), Wake: wake}, func() {
 			began := time.Now()
 			b.last.Store(2)
 			wake <- struct{}{}
@@ -151,7 +162,7 @@ func TestASourceThatWakesIsReadAtOnce(t *testing.T) {
 func TestADeadSinkIsAskedLessAndLessAndCatchesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s := bookOf(600), &server{err: errors.New("connection refused")}
-		f := &Follower{Sink: s, Source: b, Cursor: &memory{}}
+		f := &Follower{Sink: s, Source: b, Cursor: begun()}
 		follow(t, f, func() {
 			began := time.Now()
 			pass(5 * time.Minute)
@@ -178,7 +189,7 @@ func TestADeadSinkIsAskedLessAndLessAndCatchesUp(t *testing.T) {
 func TestAServerThatAsksForPeaceHasIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s := bookOf(1), &server{err: &BusyError{2 * time.Minute, errors.New("status 429")}}
-		follow(t, &Follower{Sink: s, Source: b, Cursor: &memory{}}, func() {
+		follow(t, &Follower{Sink: s, Source: b, Cursor: begun()}, func() {
 			pass(119 * time.Second)
 			if len(s.calls) != 1 {
 				t.Errorf("asked %d times within two minutes, want once", len(s.calls))
@@ -195,7 +206,7 @@ func TestAServerThatAsksForPeaceHasIt(t *testing.T) {
 func TestRejectedRecordsAreCountedAndNotSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s := bookOf(10), &server{err: &RejectedError{3, "too old"}}
-		f := &Follower{Sink: s, Source: b, Cursor: &memory{}}
+		f := &Follower{Sink: s, Source: b, Cursor: begun()}
 		follow(t, f, func() { pass(time.Minute) })
 		if st := f.State(); len(s.calls) != 1 || st != (State{Sent: 7, Rejected: 3, Rejects: "too old"}) {
 			t.Errorf("got %d calls and %+v", len(s.calls), st)
@@ -207,7 +218,7 @@ func TestTooFarBehindNewExchangesAreRefusedUntilHalfIsCaughtUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s := bookOf(2000), &server{err: errors.New("down")}
 		var told []string
-		f := &Follower{Sink: s, Source: b, Cursor: &memory{}, MaxLag: 2000, OnFailure: Refuse,
+		f := &Follower{Sink: s, Source: b, Cursor: begun(), MaxLag: 2000, OnFailure: Refuse,
 			Behind: func(behind bool) {
 				told = append(told, strconv.FormatBool(behind)+" at "+strconv.Itoa(len(s.got)))
 			},
@@ -237,7 +248,7 @@ func TestTooFarBehindNewExchangesAreRefusedUntilHalfIsCaughtUp(t *testing.T) {
 func TestNobodyIsRefusedForASinkThatIsNotFollowedAnyMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []bool
-		f := &Follower{Sink: &server{err: errors.New("down")}, Source: bookOf(5000), Cursor: &memory{}, MaxLag: 1000,
+		f := &Follower{Sink: &server{err: errors.New("down")}, Source: bookOf(5000), Cursor: begun(), MaxLag: 1000,
 			Behind: func(behind bool) { told = append(told, behind) }}
 		follow(t, f, func() {})
 		if !slices.Equal(told, []bool{true, false}) {
@@ -248,14 +259,14 @@ func TestNobodyIsRefusedForASinkThatIsNotFollowedAnyMore(t *testing.T) {
 
 func TestTooFarBehindASinkLeavesOutHalfAndSaysWhich(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, s, m := bookOf(5000), &server{err: errors.New("down")}, &memory{}
+		b, s, m := bookOf(5000), &server{err: errors.New("down")}, begun()
 		var told []uint64
 		f := &Follower{Sink: s, Source: b, Cursor: m, MaxLag: 1000, OnFailure: DropAndCount,
 			Behind:  func(bool) { t.Error("exchanges are refused") },
 			Skipped: func(from, to uint64) { told = append(told, from, to) }}
 		follow(t, f, func() {
-			if m.seq != 4500 {
-				t.Errorf("the cursor is at %d, want 4500", m.seq)
+			if m.place.Seq != 4500 {
+				t.Errorf("the cursor is at %d, want 4500", m.place.Seq)
 			}
 			s.fail(nil)
 			pass(time.Minute)
@@ -269,12 +280,84 @@ func TestTooFarBehindASinkLeavesOutHalfAndSaysWhich(t *testing.T) {
 	})
 }
 
-func TestAnotherLogIsSentFromItsBeginning(t *testing.T) {
+func TestASinkBeginsWhere(t *testing.T) {
+	for _, tt := range []struct {
+		name, from string
+		was        Place
+		want       []uint64
+	}{
+		{"a new one begins at the end", "", Place{}, numbers(3001, 3002)},
+		{"a new one begins at the end, as written", FromNow, Place{}, numbers(3001, 3002)},
+		{"a new one may begin at the beginning", FromBeginning, Place{}, numbers(1, 3002)},
+		{"a known one goes on", FromBeginning, Place{Log: thisLog, Seq: 2990}, numbers(2991, 3002)},
+		{"of an older version too", FromBeginning, Place{Seq: 2990}, numbers(2991, 3002)},
+		{"a log that has lost its end goes on with what is new", FromBeginning, Place{Log: thisLog, Seq: 3005}, numbers(3001, 3002)},
+		{"another log is a new one", "", Place{Log: "yett-00000000+00000000", Seq: 7}, numbers(3001, 3002)},
+		{"another log may be sent from its beginning", FromBeginning, Place{Log: "yett-00000000+00000000", Seq: 7}, numbers(1, 3002)},
+	} {
+		// However long the log is: nobody is refused, and nothing left out, for a sink that is new or takes all it is given.
+		for _, policy := range []string{Refuse, DropAndCount} {
+			t.Run(tt.name+", "+policy, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b, s, m := bookOf(3000), &server{}, &memory{place: tt.was}
+					f := &Follower{Sink: s, Source: b, Cursor: m, From: tt.from, MaxLag: 1000, OnFailure: policy,
+						Behind:  func(bool) { t.Error("exchanges are refused") },
+						Skipped: func(from, to uint64) { t.Errorf("%d to %d were skipped", from, to) }}
+					follow(t, f, func() {
+						b.last.Store(3002)
+						pass(poll)
+					})
+					if !slices.Equal(s.got, tt.want) {
+						t.Errorf("got %d records, want %d to %d", len(s.got), tt.want[0], tt.want[len(tt.want)-1])
+					}
+					if m.place.Log != thisLog || m.place.Seq != 3002 || m.place.New {
+						t.Errorf("the cursor is at %+v, want 3002 of this log", m.place)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestASinkThatBeganAtTheBeginningIsJudgedOnceItHasCaughtUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &server{}
-		follow(t, &Follower{Sink: s, Source: bookOf(3), Cursor: &memory{seq: 900}}, func() {})
-		if !slices.Equal(s.got, numbers(1, 3)) {
-			t.Errorf("got %v, want 1 to 3", s.got)
+		b, s, m := bookOf(3000), &server{err: errors.New("down")}, &memory{}
+		told := 0
+		run := func(do func()) {
+			f := &Follower{Sink: s, Source: b, Cursor: m, From: FromBeginning, MaxLag: 1000, Behind: func(bool) { told++ }}
+			follow(t, f, func() {
+				pass(time.Minute)
+				do()
+			})
+		}
+		run(func() {})
+		run(func() { // it is remembered that it is new
+			if told != 0 {
+				t.Error("a sink that never was near the end is behind")
+			}
+			s.fail(nil)
+			pass(time.Minute)
+			s.fail(errors.New("down"))
+			b.last.Store(5000)
+			pass(time.Minute)
+			if told != 1 {
+				t.Error("2000 records behind after it had caught up, it is not behind")
+			}
+		})
+		run(func() {})
+		if told != 4 {
+			t.Errorf("told %d times, want that it is behind, and not followed any more, twice", told)
+		}
+	})
+}
+
+func TestWhatAPowerFailureCouldTakeBackIsNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s := bookOf(10), &server{}
+		b.unsafe = 3
+		follow(t, &Follower{Sink: s, Source: b, Cursor: begun()}, func() { pass(time.Minute) })
+		if !slices.Equal(s.got, numbers(1, 7)) {
+			t.Errorf("got %v, want 1 to 7", s.got)
 		}
 	})
 }
@@ -282,7 +365,7 @@ func TestAnotherLogIsSentFromItsBeginning(t *testing.T) {
 func TestAPlaceThatCannotBeKeptIsSaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{}
-		f := &Follower{Sink: s, Source: bookOf(3), Cursor: &memory{err: errors.New("no space left")}}
+		f := &Follower{Sink: s, Source: bookOf(3), Cursor: &memory{place: Place{Log: thisLog}, err: errors.New("no space left")}}
 		follow(t, f, func() { pass(poll) })
 		if st := f.State(); !strings.Contains(st.Error, "no space left") || st.Sent != 3 {
 			t.Errorf("got %+v, want the error, and 3 records sent", st)

@@ -1,0 +1,239 @@
+// Copyright The yett Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package activity
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"yett/alert"
+	"yett/practice/activity/sink"
+	"yett/store"
+)
+
+// serving runs l until the test ends.
+func serving(t *testing.T, l *Log) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- l.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		closed(t, l)
+	})
+}
+
+// observed has n exchanges observed and brought to the disk.
+func observed(t *testing.T, l *Log, n int) {
+	t.Helper()
+	for range n {
+		l.Observe(began(time.Now(), 0))
+	}
+	if err := l.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func dataDir(t *testing.T) *store.Dir {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "data")
+	if err := os.Mkdir(name, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := store.OpenDir(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := dir.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// following follows l with sinks, until stop is called.
+func following(t *testing.T, l *Log, data *store.Dir, board *alert.Board, configs ...sink.Config) (stop func()) {
+	t.Helper()
+	all, err := openSinks(configs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- l.follow(ctx, all, data, board) }()
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := closeSinks(all); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+func await(t *testing.T, what string, there func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !there(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// holding returns the alerts that hold, as words.
+func holding(board *alert.Board) string {
+	var names []string
+	for _, a := range board.All() {
+		if a.Over.IsZero() {
+			names = append(names, a.Name+" "+a.About)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func TestASinkIsGivenOnlyWhatIsUnderACheckpoint(t *testing.T) {
+	l := opened(t, t.TempDir(), Options{})
+	s := newSafeSource(l)
+	read := func() int {
+		t.Helper()
+		l.sinks.signed.looked = time.Time{} // look now
+		records, err := s.Read(t.Context(), 0, 512, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(records)
+	}
+	for range 3 {
+		l.Observe(began(noon, 0))
+	}
+	l.write(t.Context())
+	if err := l.ledger.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if n := read(); n != 0 {
+		t.Errorf("%d records leave that a power failure could take back", n)
+	}
+	settled(l)
+	l.Observe(began(noon, 0))
+	l.write(t.Context())
+	if n := read(); n != 3 {
+		t.Errorf("got %d records, want the 3 under a checkpoint", n)
+	}
+	if tail, err := newSource(l).Read(t.Context(), 0, 512, 1<<20); err != nil || len(tail) != 4 {
+		t.Errorf("whoever follows on the machine has %d records (%v), want 4", len(tail), err)
+	}
+	closed(t, l)
+}
+
+func TestACheckpointThatIsNotFoundIsAnErrorAfterAWhile(t *testing.T) {
+	l := opened(t, t.TempDir(), Options{})
+	l.Observe(began(noon, 0))
+	l.write(t.Context())
+	s := &l.sinks.signed
+	now := time.Now()
+	for _, after := range []time.Duration{0, signWithin} {
+		if err := s.look(t.Context(), l, now.Add(after)); err != nil {
+			t.Errorf("after %v: %v", after, err)
+		}
+	}
+	if err := s.look(t.Context(), l, now.Add(signWithin+1)); err == nil || !strings.Contains(err.Error(), "no checkpoint") {
+		t.Errorf("got %v, want that there is none", err)
+	}
+	closed(t, l)
+}
+
+func TestALogHasOneName(t *testing.T) {
+	dir := t.TempDir()
+	var names []string
+	for _, dir := range []string{dir, dir, t.TempDir()} {
+		l := opened(t, dir, Options{})
+		names = append(names, newSource(l).Log())
+		closed(t, l)
+	}
+	if names[0] != names[1] || names[0] == names[2] || !strings.HasPrefix(names[0], "yett-") {
+		t.Errorf("got %q, want the first two alike", names)
+	}
+}
+
+// A sink that is added to a long log, or that was there when a power failure took the log's end, holds nobody up.
+func TestAHealthySinkIsNeverBehind(t *testing.T) {
+	for _, policy := range []string{sink.Refuse, sink.DropAndCount} {
+		for _, from := range []string{sink.FromNow, sink.FromBeginning} {
+			t.Run(policy+" from "+from, func(t *testing.T) {
+				t.Parallel()
+				board := new(alert.Board)
+				l := opened(t, filepath.Join(t.TempDir(), "log"), Options{Queue: 10_000})
+				serving(t, l)
+				observed(t, l, 3000)
+				data, out := dataDir(t), filepath.Join(t.TempDir(), "records")
+				config := sink.Config{Name: "soc", Type: "file", Path: out, MaxLag: 1000, OnFailure: policy, From: from}
+				stop := following(t, l, data, board, config)
+				want := 3000
+				if from == sink.FromNow {
+					want = 0
+				}
+				cursor := sink.FileCursor(data.Path("activity-sink-soc"))
+				begins := func(seq uint64) func() bool {
+					return func() bool {
+						p, err := cursor.Load()
+						return l.behind.Load() > 0 || err == nil && p.Log != "" && p.Seq == seq
+					}
+				}
+				await(t, "the records", begins(3000))
+				observed(t, l, 10)
+				await(t, "the new ones", func() bool { return l.behind.Load() > 0 || len(lines(t, out)) >= want+10 })
+				stop()
+				p, err := cursor.Load()
+				if err != nil || p.Seq != 3010 {
+					t.Fatalf("got %+v and %v, want 3010", p, err)
+				}
+				p.Seq += 5 // the log has lost its end
+				if err := cursor.Store(p); err != nil {
+					t.Fatal(err)
+				}
+				stop = following(t, l, data, board, config)
+				await(t, "the follower", begins(3010))
+				observed(t, l, 1)
+				await(t, "the newest one", func() bool { return l.behind.Load() > 0 || len(lines(t, out)) >= want+11 })
+				stop()
+				if err := l.Check(nil); err != nil {
+					t.Errorf("an exchange is refused: %v", err)
+				}
+				if n := len(lines(t, out)); n != want+11 {
+					t.Errorf("the sink has %d records, want %d", n, want+11)
+				}
+				if all := board.All(); len(all) != 0 {
+					t.Errorf("alerts: %+v", all)
+				}
+			})
+		}
+	}
+}
+
+// lines returns the whole lines of a file.
+func lines(t *testing.T, name string) []string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.SplitAfter(string(b), "\n")
+	return all[:len(all)-1]
+}
