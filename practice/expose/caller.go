@@ -5,7 +5,9 @@ package expose
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
+	"sync/atomic"
 
 	"yett/api"
 	"yett/exchange"
@@ -27,6 +29,36 @@ func askerOf(x *exchange.Exchange) asker {
 		a.operation = x.Operation.ID
 	}
 	return a
+}
+
+// A claimant is the caller whose claims object rules are held against.
+type claimant struct {
+	caller *identity.Caller // nil: nobody who owns something
+	seen   *vouchers
+}
+
+// claimantOf returns who asks, where the word of his issuer counts here: a subject, and every other claim, is of its issuer
+// alone.
+func (e *Exposer) claimantOf(x *exchange.Exchange) claimant {
+	c := x.Caller
+	if c != nil && len(e.config.Issuers) > 0 && !slices.Contains(e.config.Issuers, c.Issuer) {
+		x.Note("an issuer whose callers own nothing here")
+		c = nil
+	}
+	return claimant{c, e.vouchers}
+}
+
+// vouchers are the first two issuers whose callers owned something.
+type vouchers struct{ first, second atomic.Pointer[string] }
+
+func (v *vouchers) note(c *identity.Caller) {
+	first := v.first.Load()
+	if first == nil && v.first.CompareAndSwap(nil, &c.Issuer) {
+		return
+	}
+	if first = v.first.Load(); *first != c.Issuer && v.second.Load() == nil {
+		v.second.CompareAndSwap(nil, &c.Issuer)
+	}
 }
 
 // noClaims are those of a caller who has no token.

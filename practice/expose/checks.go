@@ -338,6 +338,23 @@ func (ls *levels) checkOwners(ctx context.Context, t practice.Target) practice.F
 				Fix: "take expose.off or mode: observe out of yett.yaml", Evidence: []practice.Evidence{{What: c.op.Method + " " + c.path, Saw: fmt.Sprint(res.Status)}}}
 		}
 	}
+	for _, e := range ls.inOrder() {
+		if f := e.sharedClaims(); f != nil {
+			return *f
+		}
+	}
 	return practice.Finding{Verdict: practice.Effective,
 		Summary: fmt.Sprintf("%d operations have object rules; %d were called by a key that owns nothing, and refused", ruled, min(len(calls), maxProbes))}
+}
+
+// sharedClaims is the finding where callers of two issuers owned something at an API, nil where not: what one of them calls
+// 42 is not what the other one does.
+func (e *Exposer) sharedClaims() *practice.Finding {
+	first, second := e.vouchers.first.Load(), e.vouchers.second.Load()
+	if second == nil || len(e.config.Issuers) > 0 {
+		return nil
+	}
+	return &practice.Finding{Verdict: practice.Weak,
+		Summary: fmt.Sprintf("%s takes the claims of two issuers for those of one: %.200q and %.200q", e.api.Name, *first, *second),
+		Fix:     "name in expose.issuers those whose callers own something there"}
 }

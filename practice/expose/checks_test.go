@@ -47,8 +47,9 @@ func (tg *target) Do(ctx context.Context, p practice.Probe) (*practice.Result, e
 	return &practice.Result{Status: w.Code, Body: w.Body.Bytes(), Reached: tg.reached}, nil
 }
 
-// inspect runs one check against a service that gives body to everybody, with expose before it unless it is off.
-func inspect(t *testing.T, check, description, body string, off bool, c Config) practice.Finding {
+// inspect runs one check against a service that gives body to everybody, with expose before it unless it is off. callers ask
+// for what is number 7 before.
+func inspect(t *testing.T, check, description, body string, off bool, c Config, callers ...identity.Caller) practice.Finding {
 	t.Helper()
 	a := loadText(t, description)
 	if a == nil {
@@ -79,12 +80,18 @@ func inspect(t *testing.T, check, description, body string, off bool, c Config) 
 		x.Operation.NameParams(params)
 		scopes := strings.Fields(x.Request.Header.Get("X-API-Key"))
 		slices.Sort(scopes)
-		x.Caller = &identity.Caller{Subject: "audit", Client: "audit", Scopes: scopes}
+		x.Caller = &identity.Caller{Subject: "audit", Client: "audit", Issuer: "yett", Scopes: scopes}
+		if len(callers) > 0 {
+			x.Caller, callers = &callers[0], callers[1:]
+		}
 		return nil
 	}
 	tg.handler = exchange.Middleware(e.Handler(service), route)
 	if off {
 		tg.handler = exchange.Middleware(service, route)
+	}
+	for range callers {
+		tg.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/orders/7", nil))
 	}
 	ls := newLevels([]*api.API{a})
 	ls.add(e, nil)
@@ -154,6 +161,31 @@ func TestChecksTellAnEffectiveGateFromAnOpenOne(t *testing.T) {
 				if strings.Contains(ev.Saw+ev.What, "4111") {
 					t.Errorf("the evidence tells a value: %+v", ev)
 				}
+			}
+		})
+	}
+}
+
+// Claims of two issuers were taken for one another's. The key of the check itself owns nothing, and does not count.
+func TestTheCheckTellsOfOwnersFromTwoIssuers(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		callers []identity.Caller
+		issuers []string
+		want    practice.Verdict
+	}{
+		{"two issuers", []identity.Caller{{Subject: "7", Issuer: "https://a.example.org"}, {Subject: "7", Issuer: "https://b.example.org"}}, nil, practice.Weak},
+		{"one", []identity.Caller{{Subject: "7", Issuer: "https://a.example.org"}, {Subject: "7", Issuer: "https://a.example.org"}}, nil, practice.Effective},
+		{"another's caller who owns nothing", []identity.Caller{{Subject: "7", Issuer: "https://a.example.org"}, {Subject: "8", Issuer: "https://b.example.org"}}, nil, practice.Effective},
+		{"two that are named", []identity.Caller{{Subject: "7", Issuer: "https://a.example.org"}, {Subject: "7", Issuer: "https://b.example.org"}},
+			[]string{"https://a.example.org", "https://b.example.org"}, practice.Effective},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := Defaults()
+			c.Issuers = tt.issuers
+			f := inspect(t, "expose/owners", withKey(ownID, plain), `{}`, false, c, tt.callers...)
+			if f.Verdict != tt.want || f.Verdict == practice.Weak && (!strings.Contains(f.Summary, "b.example.org") || !strings.Contains(f.Fix, "expose.issuers")) {
+				t.Errorf("%s: %s, fix %q; want %s", f.Verdict, f.Summary, f.Fix, tt.want)
 			}
 		})
 	}

@@ -36,6 +36,7 @@ const (
 	callerSubject = "caller.subject"
 	callerClient  = "caller.client"
 	callerKey     = "caller.key"
+	callerIssuer  = "caller.issuer"
 	callerScopes  = "caller.scopes"
 	callerClaims  = "caller.claims"
 	requestMethod = "request.method"
@@ -50,6 +51,7 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 		cel.Variable(callerSubject, cel.StringType),
 		cel.Variable(callerClient, cel.StringType),
 		cel.Variable(callerKey, cel.StringType),
+		cel.Variable(callerIssuer, cel.StringType),
 		cel.Variable(callerScopes, cel.ListType(cel.StringType)),
 		cel.Variable(callerClaims, cel.MapType(cel.StringType, cel.DynType)),
 		cel.Variable(requestMethod, cel.StringType),
@@ -105,7 +107,7 @@ func firstIssue(issues *cel.Issues) string {
 	message, _, _ := strings.Cut(e.Message, "\n")
 	message = strings.TrimSuffix(message, " (in container '')")
 	if strings.HasPrefix(message, "undeclared reference") && !strings.Contains(message, "did you mean") {
-		message += "; there are " + strings.Join([]string{callerSubject, callerClient, callerKey, callerScopes, callerClaims, requestMethod, requestOp, requestPath}, ", ")
+		message += "; there are " + strings.Join([]string{callerSubject, callerClient, callerKey, callerIssuer, callerScopes, callerClaims, requestMethod, requestOp, requestPath}, ", ")
 	}
 	return fmt.Sprintf("%s, in column %d", message, e.Location.Column()+1)
 }
@@ -160,7 +162,7 @@ func (v *variables) ResolveName(name string) (any, bool) {
 			return everyScope{types.NewStringList(adapter{}, c.Scopes)}, true
 		}
 		return c.Scopes, true
-	case callerSubject, callerClient, callerKey:
+	case callerSubject, callerClient, callerKey, callerIssuer:
 		switch {
 		case c == nil:
 			return "", true
@@ -168,6 +170,8 @@ func (v *variables) ResolveName(name string) (any, bool) {
 			return c.Subject, true
 		case name == callerClient:
 			return c.Client, true
+		case name == callerIssuer:
+			return c.Issuer, true
 		}
 		return c.Key, true
 	}

@@ -12,14 +12,14 @@ import (
 )
 
 func TestConditions(t *testing.T) {
-	greta := &identity.Caller{Subject: "greta", Client: "app", Key: "k123456", Scopes: []string{"a", "b"},
+	greta := &identity.Caller{Subject: "greta", Client: "app", Key: "k123456", Issuer: "https://id.example.org", Scopes: []string{"a", "b"},
 		Claims: claims(t, `{"tenant": "north", "yes": true, "level": 3, "share": 0.5, "groups": ["staff", "night"], "nested": {"of": [1, 2]}, "large": 9007199254740993}`)}
 	for _, tt := range []struct {
 		text   string
 		caller *identity.Caller
 		want   string // true, false, or part of an error
 	}{
-		{`caller.subject == "greta" && caller.client == "app" && caller.key == "k123456"`, greta, "true"},
+		{`caller.subject == "greta" && caller.client == "app" && caller.key == "k123456" && caller.issuer == "https://id.example.org"`, greta, "true"},
 		{`"a" in caller.scopes && !("c" in caller.scopes) && size(caller.scopes) == 2`, greta, "true"},
 		{`caller.scopes.exists(s, s.startsWith("b"))`, greta, "true"},
 		{`caller.claims.tenant == request.path.tenant`, greta, "true"},
@@ -34,7 +34,7 @@ func TestConditions(t *testing.T) {
 		{`caller.claims.level`, greta, "neither true nor false"},
 		{`caller.claims.yes`, greta, "true"},
 		{`caller.claims.tenant > 3`, greta, "no such overload"},
-		{`caller.subject == "" && caller.client == "" && caller.key == "" && size(caller.scopes) == 0 && size(caller.claims) == 0`, nil, "true"},
+		{`caller.subject == "" && caller.client == "" && caller.key == "" && caller.issuer == "" && size(caller.scopes) == 0 && size(caller.claims) == 0`, nil, "true"},
 		{`"whatever" in caller.scopes`, &identity.Caller{AllScopes: true}, "true"},
 		{`"whatever" in caller.scopes`, nil, "false"},
 	} {

@@ -47,13 +47,14 @@ type Options struct {
 
 // An Exposer is what an API's description says about who sees what. It is safe for concurrent use once it is made.
 type Exposer struct {
-	api    *api.API
-	config Config
-	key    []byte
-	log    *slog.Logger
-	seen   *sightings
-	owners []*owners // by the index of the operation
-	roots  map[*schema.Shape]bool
+	api      *api.API
+	config   Config
+	key      []byte
+	log      *slog.Logger
+	seen     *sightings
+	owners   []*owners // by the index of the operation
+	vouchers *vouchers
+	roots    map[*schema.Shape]bool
 
 	inAnswers [][]*rule           // with conditions, by the index of the operation
 	ranges    map[*api.Media]bool // of a type that is left open, with restricted fields
@@ -85,6 +86,7 @@ func New(c Config, a *api.API, o Options) (*Exposer, error) {
 	case len(e.key) < keySize:
 		return nil, fmt.Errorf("a key of %d bytes (want %d or more)", len(e.key), keySize)
 	}
+	e.vouchers = e.seen.vouchersOf(a.Name)
 	e.roots = rootsOf(a)
 	e.views = sync.OnceValue(e.newViews)
 	a.EachShape(func(shape, _ *schema.Shape, _, inAnswer bool) {

@@ -56,13 +56,13 @@ type watcher struct {
 // matches are lent to one look at one text.
 var matches = sync.Pool{New: func() any { return new([]detect.Match) }}
 
-func (w *watcher) text(x *exchange.Exchange, dst, _, text []byte) ([]byte, bool, error) {
+func (w *watcher) text(x *exchange.Exchange, dst, name, text []byte) ([]byte, bool, error) {
 	lent, ok := matches.Get().(*[]detect.Match)
 	if !ok {
 		lent = new([]detect.Match) // cannot be: nothing else is put there
 	}
 	defer matches.Put(lent)
-	found := w.detector.Find((*lent)[:0], text)
+	found := w.detector.FindAt((*lent)[:0], detect.Place{Name: name}, text)
 	*lent = found[:0]
 	if len(found) == 0 {
 		return dst, false, nil
@@ -145,13 +145,27 @@ type sightings struct {
 
 	mu   sync.Mutex
 	last map[string]time.Time // by what the alert is about
+
+	vouchers map[string]*vouchers // by the name of the API
+}
+
+// vouchersOf returns who vouched for owners at an API so far.
+func (s *sightings) vouchersOf(api string) *vouchers {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.vouchers[api]
+	if v == nil {
+		v = new(vouchers)
+		s.vouchers[api] = v
+	}
+	return v
 }
 
 func newSightings(alerts *alert.Board, now func() time.Time) *sightings {
 	if now == nil {
 		now = time.Now
 	}
-	return &sightings{alerts: alerts, now: now, last: map[string]time.Time{}}
+	return &sightings{alerts: alerts, now: now, last: map[string]time.Time{}, vouchers: map[string]*vouchers{}}
 }
 
 const (

@@ -36,6 +36,9 @@ func TestSensitiveDataDoesNotLeaveWhereNobodyDeclaredIt(t *testing.T) {
 		{"a kind that is not searched for", func(c *Config) { c.Detect = []detect.Kind{detect.IBAN} }, `{"remark":"` + aCard + `"}`, `{"remark":"` + aCard + `"}`},
 		{"nothing is searched for", func(c *Config) { c.Detect = nil }, `{"remark":"` + aCard + `"}`, `{"remark":"` + aCard + `"}`},
 		{"it is only told", func(c *Config) { c.Found = FoundAlert }, `{"remark":"` + aCard + `"}`, `{"remark":"` + aCard + `"}`},
+		{"a number that its name tells", nil, `{"extra":{"ssn":"078051120","bsn":["111222333"]}}`, `{"extra":{"ssn":"[redacted national_id]","bsn":["[redacted national_id]"]}}`},
+		{"a secret that its name tells", nil, `{"extra":{"secret_access_key":"wJalrXUtnFEMI/K7MDENG/` + `bPxRfiCYEXAMPLEKEY"}}`, `{"extra":{"secret_access_key":"[redacted cloud_secret]"}}`},
+		{"the same under other names", nil, `{"extra":{"size":"078051120","etag":"wJalrXUtnFEMI/K7MDENG/` + `bPxRfiCYEXAMPLEKEY"}}`, `{"extra":{"size":"078051120","etag":"wJalrXUtnFEMI/K7MDENG/` + `bPxRfiCYEXAMPLEKEY"}}`},
 		{"an order number", nil, `{"remark":"4111111111111112"}`, `{"remark":"4111111111111112"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

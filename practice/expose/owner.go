@@ -14,7 +14,6 @@ import (
 	"yett/api"
 	"yett/api/schema"
 	"yett/exchange"
-	"yett/identity"
 	"yett/internal/source"
 	"yett/jsonstream"
 	"yett/problem"
@@ -164,15 +163,16 @@ func (e *Exposer) Check(x *exchange.Exchange) error {
 	if o == nil {
 		return nil
 	}
+	mine := e.claimantOf(x)
 	for _, p := range o.params {
-		if v := p.check(x); v != nil {
+		if v := p.check(x, mine); v != nil {
 			return e.refuse(v)
 		}
 	}
 	if len(o.media) == 0 {
 		return nil
 	}
-	v, err := o.checkBody(x)
+	v, err := o.checkBody(x, mine)
 	if err != nil {
 		return err
 	}
@@ -208,19 +208,20 @@ func (e *Exposer) refuse(v *violation) error {
 }
 
 // judge compares a value with the claim that a rule names; "" where it is one of the caller's.
-func (r ownerRule) judge(c *identity.Caller, value string) (why string) {
-	mine := claimTexts(c, r.claim)
+func (r ownerRule) judge(c claimant, value string) (why string) {
+	texts := claimTexts(c.caller, r.claim)
 	switch {
-	case len(mine) == 0:
+	case len(texts) == 0:
 		return "cannot be judged: the caller has no such claim"
-	case !slices.Contains(mine, value):
+	case !slices.Contains(texts, value):
 		return "is not the caller's"
 	}
+	c.seen.note(c.caller)
 	return ""
 }
 
 // check judges each value that the upstream could take for the parameter's.
-func (p *ownedParameter) check(x *exchange.Exchange) *violation {
+func (p *ownedParameter) check(x *exchange.Exchange, mine claimant) *violation {
 	values, err := p.values(x)
 	fault := func(r ownerRule, why string) *violation {
 		return &violation{parameter: p.Name, in: p.In, rule: r, why: why}
@@ -233,7 +234,7 @@ func (p *ownedParameter) check(x *exchange.Exchange) *violation {
 	}
 	for _, r := range p.rules {
 		for _, v := range values {
-			if why := r.judge(x.Caller, v); why != "" {
+			if why := r.judge(mine, v); why != "" {
 				return fault(r, why)
 			}
 		}
@@ -303,7 +304,7 @@ func queryValues(query, name string) (values []string, err error) {
 }
 
 // checkBody judges the places of a body that have rules.
-func (o *owners) checkBody(x *exchange.Exchange) (*violation, error) {
+func (o *owners) checkBody(x *exchange.Exchange, mine claimant) (*violation, error) {
 	body := &x.Request.Body
 	if body.Length == 0 {
 		return o.absent(), nil
@@ -329,7 +330,7 @@ func (o *owners) checkBody(x *exchange.Exchange) (*violation, error) {
 		}
 		return nil, &problem.Error{Status: http.StatusBadRequest, Code: "body_unreadable", Detail: "The body cannot be read.", Cause: err}
 	}
-	w := ownerWalk{ownedPlaces: o.places, caller: x.Caller, doc: doc}
+	w := ownerWalk{ownedPlaces: o.places, mine: mine, doc: doc}
 	return w.at(doc.Root(), root, nil), nil
 }
 
@@ -354,8 +355,8 @@ func (o *owners) unreadable(why string) *violation {
 // An ownerWalk goes through one body, to the places that have rules and no others.
 type ownerWalk struct {
 	*ownedPlaces
-	caller *identity.Caller
-	doc    *jsonstream.Doc
+	mine claimant
+	doc  *jsonstream.Doc
 }
 
 // at judges the value n, and what it holds. holder is the array whose item it is.
@@ -404,9 +405,9 @@ func (w *ownerWalk) object(n jsonstream.Node, p *schema.Shape) *violation {
 func (w *ownerWalk) judge(r ownerRule, n jsonstream.Node, kind jsonstream.Kind) string {
 	switch kind {
 	case jsonstream.String:
-		return r.judge(w.caller, string(w.doc.Text(n)))
+		return r.judge(w.mine, string(w.doc.Text(n)))
 	case jsonstream.Number, jsonstream.True, jsonstream.False:
-		return r.judge(w.caller, string(w.doc.Raw(n)))
+		return r.judge(w.mine, string(w.doc.Raw(n)))
 	}
 	return "is no single value"
 }

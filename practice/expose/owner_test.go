@@ -137,6 +137,43 @@ func TestWithoutTheClaimNobodyIsAnOwner(t *testing.T) {
 	}
 }
 
+// Two issuers number their users from 1, and a key's client may bear any name: where issuers are configured, the claims of
+// others' callers make nobody an owner.
+func TestAnotherIssuersCallerOwnsNothing(t *testing.T) {
+	const ours, theirs = "https://ours.example.org", "https://theirs.example.org"
+	for _, tt := range []struct {
+		name    string
+		issuers []string
+		issuer  string
+		mine    bool
+	}{
+		{"of ours", []string{ours}, ours, true},
+		{"of another", []string{ours}, theirs, false},
+		{"of an issuer that begins alike", []string{ours}, ours + "/", false},
+		{"of a key", []string{ours}, "yett", false},
+		{"of a key, where keys count", []string{ours, "yett"}, "yett", true},
+		{"of nobody who is named", []string{ours}, "", false},
+		{"where none is configured", nil, theirs, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, clinic(t), func(c *Config) { c.Issuers = tt.issuers })
+			caller := greta(t)
+			caller.Issuer = tt.issuer
+			for what, request := range map[string][]string{
+				"her path": {"GET", "/patients/greta", ""}, "her ward": {"GET", "/patients?ward=3", ""},
+				"her letter": {"POST", "/letters", `{"from":"greta"}`, "Content-Type: application/json"},
+			} {
+				if status, text := r.ask(t, caller, request[0], request[1], request[2], request[3:]...); r.reached != tt.mine {
+					t.Errorf("%s: reached the service: %t, got %d %s", what, r.reached, status, text)
+				}
+			}
+			if status, text := r.ask(t, caller, "GET", "/patients", ""); !r.reached {
+				t.Errorf("nothing that anybody owns: got %d %s", status, text)
+			}
+		})
+	}
+}
+
 func TestNobodyLearnsWhatExistsWhereItIsHidden(t *testing.T) {
 	r := newRig(t, clinic(t), func(c *Config) { c.Hide = true })
 	status, text := r.ask(t, greta(t), "GET", "/patients/hugo", "")
@@ -200,10 +237,10 @@ func BenchmarkOwner(b *testing.B) {
 		b.Fatal(err)
 	}
 	p := e.owners[0].params[0]
-	caller := greta(b)
+	mine := claimant{greta(b), e.vouchers}
 	b.ReportAllocs()
 	for b.Loop() {
-		if why := p.rules[0].judge(caller, "greta"); why != "" {
+		if why := p.rules[0].judge(mine, "greta"); why != "" {
 			b.Fatal(why)
 		}
 	}

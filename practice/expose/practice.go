@@ -23,6 +23,9 @@ type Config struct {
 	Found string `yaml:"found"`
 	// Hide answers 404 in place of 403 where something belongs to somebody else, so that nobody learns what exists.
 	Hide bool `yaml:"hide"`
+	// Issuers are those whose callers own something: claims are compared with what belongs to whom for them alone. Where none
+	// is named, those of every caller are, and two issuers that give out the same claim are not told apart.
+	Issuers []string `yaml:"issuers"`
 }
 
 // Defaults is the Config that holds where nothing is configured.
@@ -36,6 +39,11 @@ func (c Config) Validate() error {
 			return fmt.Errorf("detect[%d]: %.40q is no kind of data (one of %s)", i, k, joined(detect.Kinds()))
 		case slices.Contains(c.Detect[:i], k):
 			return fmt.Errorf("detect[%d]: %s stands twice", i, k)
+		}
+	}
+	for i, is := range c.Issuers {
+		if is == "" || slices.Contains(c.Issuers[:i], is) {
+			return fmt.Errorf("issuers[%d]: %.200q is none, or stands twice (try https://id.example.org)", i, is)
 		}
 	}
 	if c.Found != FoundMask && c.Found != FoundBlock && c.Found != FoundAlert {

@@ -69,6 +69,7 @@ func (q *Question) caller() *identity.Caller {
 	case q.Claims != nil:
 		c := &identity.Caller{Claims: q.Claims}
 		c.Subject, _ = textOf(q.Claims["sub"])
+		c.Issuer, _ = textOf(q.Claims["iss"])
 		for _, name := range []string{"client_id", "azp"} {
 			if c.Client == "" {
 				c.Client, _ = textOf(q.Claims[name])

@@ -50,11 +50,17 @@ func (s *scan) context(i int, words []string) bool {
 		}
 	}
 	return mentions(before, words...) || mentions(before, wordsAnywhere...) ||
-		s.name != "" && (mentions(s.name, words...) || mentions(s.name, wordsAnywhere...))
+		s.called(words...) || s.called(wordsAnywhere...)
+}
+
+// called reports whether the name of the text has one of words.
+func (s *scan) called(words ...string) bool {
+	s.steps += len(s.place.Name)
+	return mentions(s.place.Name, words...)
 }
 
 // mentions reports whether text has one of words.
-func mentions[T ~string | ~[]byte](text T, words ...string) bool {
+func mentions(text []byte, words ...string) bool {
 	for i := range len(text) {
 		if class[text[i]]&isLetter == 0 || !wordBegins(text, i) {
 			continue
@@ -69,13 +75,13 @@ func mentions[T ~string | ~[]byte](text T, words ...string) bool {
 }
 
 // wordBegins reports whether a word begins with the letter at i: as in tax_id, tax-id, taxId.
-func wordBegins[T ~string | ~[]byte](text T, i int) bool {
+func wordBegins(text []byte, i int) bool {
 	return i == 0 || class[text[i-1]]&isLetter == 0 || class[text[i-1]]&isLower != 0 && class[text[i]]&isUpper != 0
 }
 
 // spells reports whether text begins with a word, and that ends there. One blank, hyphen or underscore may stand between
 // any two letters where a new word begins.
-func spells[T ~string | ~[]byte](text T, word string) bool {
+func spells(text []byte, word string) bool {
 	i := 0
 	for j := range len(word) {
 		if j > 0 && i < len(text) && (text[i] == ' ' || text[i] == '_' || text[i] == '-') {

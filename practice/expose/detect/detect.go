@@ -118,25 +118,31 @@ func newDetector(s set) *Detector {
 
 // Find appends what it finds in text to dst, in order and without overlaps. It allocates only for that, and takes time
 // linear in the text.
-func (d *Detector) Find(dst []Match, text []byte) []Match { return d.FindNamed(dst, "", text) }
+func (d *Detector) Find(dst []Match, text []byte) []Match { return d.FindAt(dst, Place{}, text) }
 
-// FindNamed is Find for a text that has a name, as the member of an object has: some things are told by what they are
-// called. A name is a context word in front of the text.
-func (d *Detector) FindNamed(dst []Match, name string, text []byte) []Match {
-	found, _ := d.find(dst, name, text)
+// A Place is what is known of where a text stands. The zero Place says nothing.
+type Place struct {
+	// Name is what the text is called, as the member of an object is: some things are told by it. It counts as a word in
+	// front of the text.
+	Name []byte
+}
+
+// FindAt is Find for a text of which more is known.
+func (d *Detector) FindAt(dst []Match, at Place, text []byte) []Match {
+	found, _ := d.find(dst, at, text)
 	return found
 }
 
-// find is FindNamed, and tells how many bytes rules have read besides.
-func (d *Detector) find(dst []Match, name string, text []byte) ([]Match, int) {
+// find is FindAt, and tells how many bytes rules have read besides.
+func (d *Detector) find(dst []Match, at Place, text []byte) ([]Match, int) {
 	if len(text) < d.shortest {
 		return dst, 0
 	}
 	if e := d.next(text, 0); e.at < len(text) {
-		return d.scan(dst, name, text, e)
+		return d.scan(dst, at, text, e)
 	}
-	if name != "" && len(text) == awsLength && d.kinds&clouds != 0 {
-		s := scan{kinds: d.kinds, text: text, name: name, found: dst, own: len(dst)}
+	if len(at.Name) > 0 && len(text) == awsLength && d.kinds&clouds != 0 {
+		s := newScan(d.kinds, text, at, dst)
 		s.whole()
 		return s.found, s.steps
 	}
@@ -207,7 +213,7 @@ func digitsOf(x uint64) uint64 {
 type scan struct {
 	kinds set
 	text  []byte
-	name  string
+	place Place
 	found []Match
 	own   int // found before are the caller's
 
@@ -221,15 +227,23 @@ type scan struct {
 	steps int        // bytes that rules have read
 }
 
+// longestName is how much of a name is looked at. What is longer was not written by whoever named members.
+const longestName = 96
+
+func newScan(kinds set, text []byte, at Place, dst []Match) scan {
+	at.Name = at.Name[:min(len(at.Name), longestName)]
+	return scan{kinds: kinds, text: text, place: at, found: dst, own: len(dst)}
+}
+
 // scan follows events.
-func (d *Detector) scan(dst []Match, name string, text []byte, e event) ([]Match, int) {
-	s := scan{kinds: d.kinds, text: text, name: name, found: dst, own: len(dst)}
+func (d *Detector) scan(dst []Match, at Place, text []byte, e event) ([]Match, int) {
+	s := newScan(d.kinds, text, at, dst)
 	for e.at < len(text) {
 		s.follow(d, e)
 		e = d.next(text, max(e.at+8, s.done, s.read))
 	}
 	s.due(len(text))
-	if name != "" && len(s.found) == s.own {
+	if len(at.Name) > 0 && len(s.found) == s.own {
 		s.whole()
 	}
 	return s.found, s.steps

@@ -193,8 +193,8 @@ func TestATextMayBeToldByItsName(t *testing.T) {
 		{"a text under another name", "etag", secret, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := told(tt.text, all.FindNamed(nil, tt.of, []byte(tt.text))); got != tt.want {
-				t.Errorf("FindNamed(%q, %q): got %q, want %q", tt.of, tt.text, got, tt.want)
+			if got := told(tt.text, all.FindAt(nil, Place{Name: []byte(tt.of)}, []byte(tt.text))); got != tt.want {
+				t.Errorf("FindAt(%q, %q): got %q, want %q", tt.of, tt.text, got, tt.want)
 			}
 		})
 	}
@@ -252,11 +252,11 @@ func TestMask(t *testing.T) {
 }
 
 func TestNothingIsAllocatedWhereNothingIsFound(t *testing.T) {
-	name := strings.Repeat("x", 99)
+	name := []byte(strings.Repeat("x", 99))
 	for _, w := range workloads {
 		text := fill(2, w.piece)
 		if n := testing.AllocsPerRun(10, func() {
-			if m := all.FindNamed(nil, name, text); len(m) > 0 && w.name != "digits" {
+			if m := all.FindAt(nil, Place{Name: name}, text); len(m) > 0 && w.name != "digits" {
 				t.Fatalf("%s: found %s", w.name, told(string(text), m))
 			}
 		}); n > 0 && w.name != "digits" { // one in thirty of these is a card

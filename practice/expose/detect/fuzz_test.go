@@ -34,7 +34,7 @@ func check(t *testing.T, text []byte, name string, s set) {
 	t.Helper()
 	d := New(s.names()...)
 	before := bytes.Clone(text)
-	m := d.FindNamed(nil, name, text)
+	m := d.FindAt(nil, Place{Name: []byte(name)}, text)
 	if !bytes.Equal(text, before) {
 		t.Fatal("the text was changed")
 	}
@@ -45,7 +45,7 @@ func check(t *testing.T, text []byte, name string, s set) {
 		}
 	}
 	masked := Mask(nil, text, m)
-	if again := d.FindNamed(nil, name, masked); len(again) > 0 {
+	if again := d.FindAt(nil, Place{Name: []byte(name)}, masked); len(again) > 0 {
 		t.Fatalf("%q became %q, and that has %s", text, masked, told(string(masked), again))
 	}
 	// At another place in the eight bytes that are looked at together, the same is found.

@@ -214,7 +214,7 @@ func (s *scan) whole() {
 		}
 		seen |= class[c]
 	}
-	if awsForm(awsLength, seen) && mentions(s.name, "secret", "secretkey", "secretaccesskey", "awssecretaccesskey") {
+	if awsForm(awsLength, seen) && s.called("secret", "secretkey", "secretaccesskey", "awssecretaccesskey") {
 		s.add(CloudSecret, 0, len(s.text), false)
 	}
 }

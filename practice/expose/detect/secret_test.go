@@ -206,7 +206,7 @@ func TestHostileTextTakesLinearTime(t *testing.T) {
 			for _, end := range ends {
 				read := func(n int) int {
 					text := []byte(strings.Repeat(piece, n/len(piece)) + end)
-					found, steps := all.find(nil, "", text)
+					found, steps := all.find(nil, Place{}, text)
 					checkMatches(t, text, found)
 					return steps
 				}

@@ -351,7 +351,7 @@ func TestSeeds(t *testing.T) {
 			answer["note"] = fmt.Sprintf(frames[r.IntN(len(frames))], s.text)
 			found := 0
 			leaves(answer, func(name string, text []byte) {
-				m := all.FindNamed(nil, name, text)
+				m := all.FindAt(nil, Place{Name: []byte(name)}, text)
 				if len(m) == 0 {
 					return
 				}
@@ -364,7 +364,7 @@ func TestSeeds(t *testing.T) {
 				if bytes.Contains(masked, []byte(s.secret)) || strings.Contains(bare(string(masked)), bare(s.secret)) {
 					t.Errorf("%q: %q is left in %q", text, s.secret, masked)
 				}
-				if again := all.FindNamed(nil, name, masked); len(again) > 0 {
+				if again := all.FindAt(nil, Place{Name: []byte(name)}, masked); len(again) > 0 {
 					t.Errorf("%q: masked, there is %s in %q", text, told(string(masked), again), masked)
 				}
 			})
