@@ -230,3 +230,15 @@ func BenchmarkHostile(b *testing.B) {
 		})
 	}
 }
+
+// Each number may ask for its name, and a name may be as long as a text.
+func TestLongNamesAreNotReadForEachNumber(t *testing.T) {
+	text := []byte(strings.Repeat("111222333 ", 1000))
+	read := func(n int) int {
+		_, steps := all.find(nil, Place{Name: []byte(strings.Repeat("x_", n/2))}, text)
+		return steps
+	}
+	if short, long := read(1<<10), read(64<<10); long > short {
+		t.Errorf("under a name of 1 KiB %d bytes are read, under one of 64 KiB %d", short, long)
+	}
+}
