@@ -6,7 +6,6 @@ package ledger
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"log/slog"
@@ -39,6 +38,7 @@ type Log struct {
 	signer   note.Signer
 	verifier note.Verifier
 	counter  *counter // from Begin on
+	catalog  catalog
 
 	begin    sync.Mutex // one Begin at a time
 	began    atomic.Bool
@@ -99,7 +99,7 @@ func Open(ctx context.Context, dir string, o Options) (*Log, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	l := &Log{dir: dir, o: o, signer: signer, verifier: verifier}
+	l := &Log{dir: dir, o: o, signer: signer, verifier: verifier, catalog: catalog{dir: dir}}
 	return l, l.resume(ctx)
 }
 
@@ -259,6 +259,7 @@ func (l *Log) openSegment() error {
 		// The next flush tries again, under the same name.
 		return errors.Join(err, hashes.Close())
 	}
+	l.catalog.forget()
 	l.name, l.file, l.hashes, l.size, l.treeSize = name, file, hashes, 0, int64(len(header))
 	return nil
 }
@@ -399,49 +400,4 @@ func (l *Log) Close(ctx context.Context) error {
 	}
 	clean := err == nil && l.seq == l.counter.seq.Load() && len(l.buf) == 0
 	return errors.Join(err, l.counter.close(clean))
-}
-
-// Segments returns the log's segments, the oldest first, with the lines that are in files (see Flush).
-func (l *Log) Segments() ([]Segment, error) { return segments(l.dir) }
-
-// segments reads the headers of all segments.
-func segments(dir string) ([]Segment, error) {
-	found, err := list(dir)
-	if err != nil {
-		return nil, err
-	}
-	var all []Segment
-	for _, f := range found {
-		if !f.tree || !f.lines && !f.pack {
-			continue // Verify says what it is
-		}
-		s, err := readSegment(dir, f.name)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, s)
-	}
-	return all, nil
-}
-
-func readSegment(dir, name string) (_ Segment, err error) {
-	f, err := os.Open(filepath.Join(dir, name+treeSuffix)) // #nosec G304 -- a name that list accepted
-	if err != nil {
-		return Segment{}, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	info, err := f.Stat()
-	if err != nil {
-		return Segment{}, err
-	}
-	head := make([]byte, len(treeMagic)+8+64*tlog.HashSize)
-	n, err := f.ReadAt(head, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return Segment{}, err
-	}
-	start, _, err := cutTreeHeader(head[:n])
-	if err != nil {
-		return Segment{}, fmt.Errorf("%s: %w (yett log verify tells more)", f.Name(), err)
-	}
-	return Segment{Name: name, Start: start.size, Count: (info.Size() - int64(len(treeHeader(&start)))) / entrySize, dir: dir}, nil
 }

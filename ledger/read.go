@@ -70,14 +70,17 @@ func (s *Segment) Open() (_ *Reader, err error) {
 	base := filepath.Join(s.dir, s.Name)
 	r := &Reader{count: s.Count, name: s.Name}
 	if r.tree, err = os.Open(base + treeSuffix); err != nil { // #nosec G304 -- a segment's name in the log's own directory
-		return nil, err
+		return nil, &SegmentError{s.Name, err}
 	}
 	head := make([]byte, len(treeMagic)+8+64*len(entry{}.hash))
 	n, err := r.tree.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, errors.Join(err, r.tree.Close())
+		return nil, errors.Join(&SegmentError{s.Name, err}, r.tree.Close())
 	}
 	f, _, err := cutTreeHeader(head[:n])
+	if err == nil && f.size != s.Start {
+		err = errTree // altered since
+	}
 	if err == nil {
 		r.base = int64(len(treeHeader(&f)))
 		r.lines, err = openPlain(base + lineSuffix)
@@ -86,7 +89,7 @@ func (s *Segment) Open() (_ *Reader, err error) {
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("segment %s: %w", s.Name, err), r.tree.Close())
+		return nil, errors.Join(&SegmentError{s.Name, err}, r.tree.Close())
 	}
 	return r, nil
 }
@@ -102,6 +105,10 @@ func openPackedLines(name string) (lines, error) {
 // Close closes the files.
 func (r *Reader) Close() error { return errors.Join(r.lines.Close(), r.tree.Close()) }
 
+func (r *Reader) fail(format string, args ...any) error {
+	return &SegmentError{r.name, fmt.Errorf(format, args...)}
+}
+
 // MaxLine bounds a line, in bytes.
 const MaxLine = 1 << 20
 
@@ -115,11 +122,11 @@ func (r *Reader) Line(i int64) ([]byte, error) {
 		return nil, err
 	}
 	if to <= from || to-from > MaxLine {
-		return nil, fmt.Errorf("segment %s: line %d has no place (yett log verify tells more)", r.name, i)
+		return nil, r.fail("line %d has no place", i)
 	}
 	b := make([]byte, to-from)
 	if _, err := r.lines.ReadAt(b, from); err != nil {
-		return nil, fmt.Errorf("segment %s: line %d: %w (yett log verify tells more)", r.name, i, err)
+		return nil, r.fail("line %d: %w", i, err)
 	}
 	return bytes.TrimSuffix(b, []byte{'\n'}), nil
 }
@@ -132,7 +139,7 @@ func (r *Reader) place(i int64) (from, to int64, err error) {
 	}
 	var b [2 * entrySize]byte
 	if _, err := r.tree.ReadAt(b[:], r.base+(i-1)*entrySize); err != nil {
-		return 0, 0, fmt.Errorf("segment %s: the place of line %d: %w", r.name, i, err)
+		return 0, 0, r.fail("the place of line %d: %w", i, err)
 	}
 	return int64(readEntry(b[:]).end), int64(readEntry(b[entrySize:]).end), nil
 }
@@ -144,7 +151,7 @@ func (r *Reader) end(i int64) (int64, error) {
 	}
 	b := make([]byte, entrySize)
 	if _, err := r.tree.ReadAt(b, r.base+i*entrySize); err != nil {
-		return 0, fmt.Errorf("segment %s: the place of line %d: %w", r.name, i, err)
+		return 0, r.fail("the place of line %d: %w", i, err)
 	}
 	return int64(readEntry(b).end), nil
 }
@@ -161,7 +168,7 @@ func (r *Reader) Lines(i int64) iter.Seq2[[]byte, error] {
 		for ; i < r.count; i++ {
 			line, err := br.ReadSlice('\n')
 			if err != nil {
-				yield(nil, fmt.Errorf("segment %s: line %d: %w (yett log verify tells more)", r.name, i, err))
+				yield(nil, r.fail("line %d: %w", i, err))
 				return
 			}
 			if !yield(line[:len(line)-1], nil) {

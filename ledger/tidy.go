@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -43,7 +44,7 @@ func (l *Log) Tidy(ctx context.Context) error {
 func (l *Log) tidy(f files) error {
 	base := filepath.Join(l.dir, f.name)
 	if l.o.Index != nil && !f.index && (f.lines || f.pack) {
-		s, err := readSegment(l.dir, f.name)
+		s, err := readSegment(l.dir, f.name, false)
 		if err != nil {
 			return err
 		}
@@ -99,12 +100,9 @@ func (l *Log) Expire(before int64) error {
 	if err != nil {
 		return err
 	}
+	defer l.catalog.forget()
 	for i, f := range found {
-		s, err := readSegment(l.dir, f.name)
-		if err != nil {
-			return err
-		}
-		if i == len(found)-1 || s.End() > before {
+		if i == len(found)-1 || l.end(found[i:]) > before {
 			return nil
 		}
 		// The hashes last, so that what a crash leaves is still known as this segment.
@@ -115,4 +113,18 @@ func (l *Log) Expire(before int64) error {
 		}
 	}
 	return nil
+}
+
+// end returns how many lines the log has up to the end of the first of some segments. Where that cannot be read, the next
+// one tells: what is damaged does not stay for ever.
+func (l *Log) end(found []files) int64 {
+	if s, err := readSegment(l.dir, found[0].name, false); err == nil {
+		return s.End()
+	}
+	for _, f := range found[1:] {
+		if s, err := readSegment(l.dir, f.name, true); err == nil {
+			return s.Start
+		}
+	}
+	return math.MaxInt64
 }

@@ -283,7 +283,7 @@ func (c *verification) index(f files) error {
 	if err != nil {
 		return err
 	}
-	s, err := readSegment(c.dir, f.name)
+	s, err := readSegment(c.dir, f.name, false)
 	if err != nil {
 		return err
 	}
