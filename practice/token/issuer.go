@@ -133,20 +133,19 @@ func (is *issuer) run(ctx context.Context, k *core) {
 // verify finds out whether the issuer has signed s. v is what s says of itself, and gets the key.
 func (is *issuer) verify(ctx context.Context, s *jose.Signed, v *verified, arrived time.Time, l limits) error {
 	id := s.Header.KeyID
-	key, err := is.keys.find(ctx, v.issuedAt, arrived, l, func(set *jose.Set) (*jose.Key, bool) {
+	key, err := is.keys.find(ctx, v.issuedAt, arrived, l, func(set *jose.Set) (*jose.Key, error) {
 		for _, key := range set.Find(id, s.Header.Algorithm) {
 			if s.Verify(key) == nil {
-				return key, true
+				return key, nil
 			}
 		}
-		// A key of that id which does not fit will not fit later. Without an id, the right key may be a new one.
-		return nil, id != "" && slices.ContainsFunc(set.Keys(), func(k *jose.Key) bool { return k.ID == id })
+		if id != "" && slices.ContainsFunc(set.Keys(), func(k *jose.Key) bool { return k.ID == id }) {
+			return nil, invalid("wrong signature", nil)
+		}
+		return nil, invalid("unknown key", nil)
 	})
 	if err != nil {
 		return err
-	}
-	if key == nil {
-		return invalid("wrong signature", nil)
 	}
 	v.key = key.Thumbprint()
 	return nil

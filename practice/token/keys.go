@@ -28,8 +28,8 @@ const (
 	skew = time.Minute
 )
 
-// A keyring holds the keys of one issuer and reads them again: when they are due, and when a token names one that is not
-// known. However many tokens do, one reading runs at a time, and at most one begins in a cool-down. Nobody holds a lock
+// A keyring holds the keys of one issuer and reads them again: when they are due, and when none of them fits a token, be it
+// that its id is not known, or that the key of its id is another one by now. However many tokens do, one reading runs at a time, and at most one begins in a cool-down. Nobody holds a lock
 // while waiting for one.
 type keyring struct {
 	// read asks the issuer, or the file. It says for how long the answer may be kept.
@@ -84,20 +84,22 @@ func (k *keyring) holds(thumbprint string, cooldown time.Duration) bool {
 	return r.set.Has(thumbprint)
 }
 
-// find returns the key that look chooses from the issuer's keys. look reports whether its choice is final: it is not where
-// a newer set might hold the key. iat and arrived are when the token says it was made, and when it came.
-func (k *keyring) find(ctx context.Context, iat, arrived time.Time, l limits, look func(*jose.Set) (*jose.Key, bool)) (*jose.Key, error) {
+// find returns the key that look finds among the issuer's keys. Where it finds none, its error says why, and is the answer once
+// no newer set can hold the key. iat and arrived are when the token says it was made, and when it came.
+func (k *keyring) find(ctx context.Context, iat, arrived time.Time, l limits, look func(*jose.Set) (*jose.Key, error)) (*jose.Key, error) {
 	now := k.now()
-	if r := k.fresh(now); r != nil {
+	r := k.fresh(now)
+	var why error
+	if r != nil {
 		if now.After(r.due) {
 			k.fetch(l.cooldown) // and nobody waits for it
 		}
-		key, final := look(r.set)
-		if final {
+		var key *jose.Key
+		if key, why = look(r.set); why == nil {
 			return key, nil
 		}
 		if k.watched.Load() {
-			return nil, invalid("unknown key", nil)
+			return nil, why
 		}
 	}
 	f := k.fetch(l.cooldown)
@@ -109,21 +111,25 @@ func (k *keyring) find(ctx context.Context, iat, arrived time.Time, l limits, lo
 			return nil, undecided(l.cooldown, fmt.Errorf("keys of the issuer: %w", f.err))
 		}
 	}
-	r := k.fresh(k.now())
-	if r == nil {
+	next := k.fresh(k.now())
+	if next == nil {
 		return nil, undecided(k.rest(l.cooldown), errors.New("keys of the issuer could not be read"))
 	}
-	key, final := look(r.set)
-	switch {
-	case final:
-		return key, nil
-	case f != nil && !f.began.Before(arrived):
-		return nil, invalid("unknown key", nil)
-	case iat.IsZero() || iat.After(r.began.Add(-skew)):
-		// The token may be newer than the keys: a wrong 401 would have the client throw a good token away.
-		return nil, undecided(k.rest(l.cooldown), errors.New("unknown key, which may be newer than those that are known"))
+	if next != r {
+		var key *jose.Key
+		if key, why = look(next.set); why == nil {
+			return key, nil
+		}
 	}
-	return nil, invalid("unknown key", nil)
+	if f != nil && !f.began.Before(arrived) {
+		return nil, why
+	}
+	if iat.IsZero() || iat.After(next.began.Add(-skew)) {
+		// The token may be newer than the keys: a wrong 401 would have the client throw a good token away. A forger who says so
+		// gets 503 in the place of 401, and learns nothing by it.
+		return nil, undecided(k.rest(l.cooldown), fmt.Errorf("%w, and the keys may have changed since they were read", why))
+	}
+	return nil, why
 }
 
 // rest is how much of the cool-down is left.

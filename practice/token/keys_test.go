@@ -69,6 +69,54 @@ func (k *keyring) busy() bool {
 	return k.flight != nil
 }
 
+// TestAKeyThatChangesUnderItsID: an issuer replaces its key and keeps the id. Until the keys may be read again, nobody can tell
+// its new tokens from forged ones: neither is called bad.
+func TestAKeyThatChangesUnderItsID(t *testing.T) {
+	is := newTestIssuer(t)
+	clock := newHandClock()
+	is.now = clock.Now
+	tokens := newTokens(t, is.config(), func(o *Options) { o.Now = clock.Now })
+	first, second, forger := is.signers[0], newSigner(t, "k1"), newSigner(t, "k1")
+	old := with{"iat": clock.Now().Add(-2 * time.Minute).Unix()}
+	for _, tt := range []struct {
+		name    string
+		later   time.Duration
+		publish []*signer // nil: as it was
+		by      *signer
+		claims  with
+		status  int
+		cause   string
+		fetches int64
+	}{
+		{"the first key", 0, nil, first, nil, 204, "", 1},
+		{"a forged token within the cool-down may be of a new key", 0, nil, forger, nil, 503, "cannot decide: wrong signature", 1},
+		{"a forged one that is older than the keys cannot", 0, nil, forger, old, 401, "wrong signature", 1},
+		{"after the cool-down the keys are read again, and it is forged", 11 * time.Second, nil, forger, nil, 401, "wrong signature", 2},
+		{"the first key goes on", 0, nil, first, nil, 204, "", 2},
+		{"the new key within the cool-down", 0, []*signer{second}, second, nil, 503, "cannot decide: wrong signature", 2},
+		{"the new key after the cool-down", 11 * time.Second, nil, second, nil, 204, "", 3},
+		{"the first key is gone", 0, nil, first, old, 401, "wrong signature", 3},
+		{"a forged one after the next cool-down", 11 * time.Second, nil, forger, nil, 401, "wrong signature", 4},
+	} {
+		clock.add(tt.later)
+		if tt.publish != nil {
+			is.publish(tt.publish...)
+		}
+		v := show(t, tokens, is.token(tt.by, nil, tt.claims))
+		if n := is.fetches.Load(); v.status != tt.status || !strings.HasPrefix(v.cause, tt.cause) || n != tt.fetches {
+			t.Fatalf("%s: %+v, %d fetches in all", tt.name, v, n)
+		}
+	}
+	is.breaks(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
+	clock.add(11 * time.Second)
+	if v := show(t, tokens, is.token(forger, nil, nil)); v.status != 503 {
+		t.Errorf("the issuer cannot be asked: %+v", v)
+	}
+	if v := show(t, tokens, is.token(second, nil, nil)); v.status != 204 {
+		t.Errorf("the known key goes on: %+v", v)
+	}
+}
+
 func TestKeysWithoutAnID(t *testing.T) {
 	is := newTestIssuer(t)
 	clock := newHandClock()
@@ -94,24 +142,37 @@ func TestKeysWithoutAnID(t *testing.T) {
 	}
 }
 
-func TestRandomKeysCostOneFetchInACoolDown(t *testing.T) {
-	is := newTestIssuer(t)
-	tokens := newTokens(t, is.config())
-	show(t, tokens, is.token(is.signers[0], nil, nil))
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(func() {
-			for i := range 100 {
-				text := is.token(is.signers[0], with{"kid": "random" + strconv.Itoa(i)}, nil)
-				if v := show(t, tokens, text); v.status != 503 {
-					t.Errorf("got %+v", v)
-				}
+func TestTokensOfNoKeyCostOneFetchInACoolDown(t *testing.T) {
+	forger := newSigner(t, "k1")
+	for _, tt := range []struct {
+		name string
+		text func(is *testIssuer, i int) string
+	}{
+		{"ids that nobody published", func(is *testIssuer, i int) string {
+			return is.token(is.signers[0], with{"kid": "random" + strconv.Itoa(i)}, nil)
+		}},
+		{"signatures that do not fit", func(is *testIssuer, _ int) string { return is.token(forger, nil, nil) }},
+		{"neither id nor key", func(is *testIssuer, _ int) string { return is.token(forger, with{"kid": nil}, nil) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			is := newTestIssuer(t)
+			tokens := newTokens(t, is.config())
+			show(t, tokens, is.token(is.signers[0], nil, nil))
+			var all sync.WaitGroup
+			for range 8 {
+				all.Go(func() {
+					for i := range 100 {
+						if v := show(t, tokens, tt.text(is, i)); v.status != 503 {
+							t.Errorf("got %+v", v)
+						}
+					}
+				})
+			}
+			all.Wait()
+			if n := is.fetches.Load(); n != 1 {
+				t.Errorf("%d fetches", n)
 			}
 		})
-	}
-	all.Wait()
-	if n := is.fetches.Load(); n != 1 {
-		t.Errorf("%d fetches", n)
 	}
 }
 
@@ -344,7 +405,7 @@ func TestARequestWaitsNoLongerThanItsBudget(t *testing.T) {
 			return nil, 0, ctx.Err()
 		}}
 		start := time.Now()
-		_, err := k.find(t.Context(), start, start, limits{10 * time.Second, 2 * time.Second}, func(*jose.Set) (*jose.Key, bool) { return nil, false })
+		_, err := k.find(t.Context(), start, start, limits{10 * time.Second, 2 * time.Second}, func(*jose.Set) (*jose.Key, error) { return nil, errors.New("unknown key") })
 		if took := time.Since(start); took != 2*time.Second || !errors.Is(err, errCannotDecide) {
 			t.Errorf("after %v: %v", took, err)
 		}
