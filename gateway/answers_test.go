@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -156,5 +157,135 @@ func TestATextThatNobodyLooksAtIsNotKeptWaiting(t *testing.T) {
 	close(read)
 	if rest, err := io.ReadAll(res.Body); err != nil || string(rest) != "two\n" {
 		t.Errorf("got %q, %v", rest, err)
+	}
+}
+
+const tagged = `openapi: 3.1.0
+info: { title: tagged, version: "1" }
+paths:
+  /one:
+    get:
+      operationId: one
+      security: []
+      x-yett-public: test
+      responses:
+        "200": { description: ok, content: { application/json: { schema: { $ref: "#/components/schemas/One" } } } }
+    put:
+      operationId: change
+      security: []
+      x-yett-public: test
+      responses:
+        "200": { description: ok, content: { application/json: { schema: { $ref: "#/components/schemas/One" } } } }
+        "204": { description: ok }
+components:
+  schemas:
+    One: { type: object, properties: { id: { type: integer }, secret: { type: string, writeOnly: true } } }
+`
+
+// A taggedService answers with an entity tag and remembers what it was asked under.
+type taggedService struct {
+	mu     sync.Mutex
+	status int
+	header http.Header
+	asked  http.Header
+}
+
+func (s *taggedService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = r.Header.Clone()
+	w.Header()["Content-Type"] = nil
+	for name, values := range s.header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(s.status)
+	if s.status == http.StatusOK || s.status == http.StatusPartialContent {
+		_, _ = io.WriteString(w, `{"id":1,"secret":"s"}`) // the gate may have refused it
+	}
+}
+
+// answers sets what comes next.
+func (s *taggedService) answers(status int, fields ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status, s.header = status, http.Header{}
+	for i := 0; i < len(fields); i += 2 {
+		s.header.Add(fields[i], fields[i+1])
+	}
+}
+
+// under is what the service was asked under.
+func (s *taggedService) under(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Join(s.asked.Values(name), " | ")
+}
+
+// TestAConditionIsNeverLostOnItsWay holds what the service is asked under against what the caller said.
+func TestAConditionIsNeverLostOnItsWay(t *testing.T) {
+	s := &taggedService{}
+	up := httptest.NewServer(s)
+	t.Cleanup(up.Close)
+	g := stand(t, up.URL, tagged, "")
+	s.answers(200, "Content-Type", "application/json", "ETag", `"a"`)
+	res, _ := g.do("GET", "/one", "")
+	own := res.Header.Get("ETag")
+	if own == "" || own == `"a"` {
+		t.Fatalf("the tag is %q", own)
+	}
+	other := `"abc--yaaaaaaaaaaaa"` // looks like one of ours and is none
+	for _, tt := range []struct {
+		method, name string
+		said         []string
+		want         string
+	}{
+		{"PUT", "If-Match", []string{own}, `"a"`},
+		{"PUT", "If-Match", []string{"W/" + own}, `W/"a"`},
+		{"PUT", "If-Match", []string{"*"}, "*"},
+		{"PUT", "If-Match", []string{`"abc"`}, `"abc"`},
+		{"PUT", "If-Match", []string{`W/"abc"`}, `W/"abc"`},
+		{"PUT", "If-Match", []string{`""`}, `""`},
+		{"PUT", "If-Match", []string{`"x,y"`}, `"x,y"`},
+		{"PUT", "If-Match", []string{`5`}, `5`},
+		{"PUT", "If-Match", []string{`abc`}, `abc`},
+		{"PUT", "If-Match", []string{`"a`}, `"a`},
+		{"PUT", "If-Match", []string{`w/"a"`}, `w/"a"`},
+		{"PUT", "If-Match", []string{`"a", b`}, `"a", b`},
+		{"PUT", "If-Match", []string{`b, "a"`}, `b, "a"`},
+		{"PUT", "If-Match", []string{`b, ` + own}, `b, "a"`},
+		{"PUT", "If-Match", []string{own + `, b`}, `"a", b`},
+		{"PUT", "If-Match", []string{`"x" ` + own}, `"x" ` + own},
+		{"PUT", "If-Match", []string{`"x"`, own}, `"x", "a"`},
+		{"PUT", "If-Match", []string{own, `b`, `*`}, `"a", b, *`},
+		{"PUT", "If-Match", []string{`"x"`, `"y"`}, `"x" | "y"`},
+		{"PUT", "If-None-Match", []string{"*"}, "*"},
+		{"PUT", "If-None-Match", []string{`"abc"`}, `"abc"`},
+		{"PUT", "If-None-Match", []string{`5`}, `5`},
+		{"PUT", "If-None-Match", []string{own}, `"a"`},
+		{"GET", "If-Match", []string{own}, `"a"`},
+		{"GET", "If-Match", []string{`5`}, `5`},
+		{"GET", "If-None-Match", []string{own}, `"a"`},
+		{"GET", "If-None-Match", []string{"*"}, "*"},
+		{"GET", "If-None-Match", []string{`"abc"`}, ""},
+		{"GET", "If-None-Match", []string{`5`}, ""},
+		{"GET", "If-None-Match", []string{`5, ` + own}, `"a"`},
+		{"GET", "If-None-Match", []string{`"abc"`, own}, `"a"`},
+		{"HEAD", "If-None-Match", []string{`"abc"`}, ""},
+	} {
+		t.Run(tt.method+" "+tt.name+" "+strings.Join(tt.said, " and "), func(t *testing.T) {
+			var fields []string
+			for _, value := range tt.said {
+				fields = append(fields, tt.name, value)
+			}
+			if res, got := g.do(tt.method, "/one", "", fields...); res.StatusCode != 200 {
+				t.Fatalf("got %d %s", res.StatusCode, got)
+			}
+			if got := s.under(tt.name); got != tt.want {
+				t.Errorf("the service is asked under %s, want %s", got, tt.want)
+			}
+		})
+	}
+	if g.do("PUT", "/one", "", "If-Match", other); s.under("If-Match") == "" {
+		t.Error("a tag of no view is left out")
 	}
 }

@@ -92,34 +92,29 @@ func (v *View) looksAt(f form) bool {
 // tags, and no part of an answer is asked for. It is the last step before the upstream.
 func (v *View) Request(x *exchange.Exchange) error {
 	h := &x.Request.Header
-	if value, ok := h.Lookup("If-Match"); ok {
-		set(h, "If-Match", untagged(value, ""))
+	condition(h, "If-Match", true, untagged)
+	reads := x.Request.Method == http.MethodGet || x.Request.Method == http.MethodHead
+	if !reads || !v.planned {
+		condition(h, "If-None-Match", true, untagged)
 	}
 	if !v.planned {
 		return nil
 	}
 	h.Del("Range")
 	h.Del("If-Range")
-	condition, ok := h.Lookup("If-None-Match")
-	if ok && len(h.Values("If-None-Match")) > 1 {
-		condition = strings.Join(h.Values("If-None-Match"), ", ")
+	if !reads {
+		return nil
 	}
-	if ok {
-		condition = untagged(condition, v.suffix(x))
-		set(h, "If-None-Match", condition)
-	}
-	if v.differs || x.Answer.Selected() != nil || ok && condition == "" {
+	// A tag of another view is not good for this one, and neither is one of none: who asks gets the answer whole.
+	suffix := v.suffix(x)
+	asked, left := condition(h, "If-None-Match", false, func(inner string) (string, bool) {
+		return strings.CutSuffix(inner, suffix)
+	})
+	if v.differs || x.Answer.Selected() != nil || asked && !left {
 		// A date does not tell one view from another, and what a tag has refused no date may grant.
 		h.Del("If-Modified-Since")
 	}
 	return nil
-}
-
-func set(h *exchange.Header, name, value string) {
-	h.Del(name)
-	if value != "" {
-		h.Set(name, value)
-	}
 }
 
 // suffix names what this caller sees of the operation's answers.
@@ -147,40 +142,12 @@ const (
 	tagSize = 12
 )
 
-// untagged takes our suffix off each of the entity tags in a condition. With only given, tags of other views are left out,
-// and so are tags that no view has: they cannot be for this one. "*" stays.
-func untagged(condition, only string) string {
-	if strings.TrimSpace(condition) == "*" {
-		return "*"
+// untagged takes our suffix off an entity tag.
+func untagged(inner string) (string, bool) {
+	if at := len(inner) - tagSize - len(tagMark); at >= 0 && strings.HasPrefix(inner[at:], tagMark) {
+		return inner[:at], true
 	}
-	var kept []string
-	for rest := condition; rest != ""; {
-		rest = strings.TrimLeft(rest, " \t,")
-		weak := strings.HasPrefix(rest, "W/")
-		tag := strings.TrimPrefix(rest, "W/")
-		if !strings.HasPrefix(tag, `"`) {
-			break // what cannot be read matches nothing
-		}
-		end := strings.IndexByte(tag[1:], '"')
-		if end < 0 {
-			break
-		}
-		inner := tag[1 : 1+end]
-		rest = tag[end+2:]
-		own := len(inner) >= len(tagMark)+tagSize && strings.HasPrefix(inner[len(inner)-tagSize-len(tagMark):], tagMark)
-		switch {
-		case own && (only == "" || strings.HasSuffix(inner, only)):
-			inner = inner[:len(inner)-tagSize-len(tagMark)]
-		case only != "":
-			continue
-		}
-		if weak {
-			kept = append(kept, `W/"`+inner+`"`)
-		} else {
-			kept = append(kept, `"`+inner+`"`)
-		}
-	}
-	return strings.Join(kept, ", ")
+	return inner, true
 }
 
 // retag gives an entity tag the view's suffix.
@@ -273,7 +240,10 @@ func (v *View) pass(x *exchange.Exchange, f form, s *schema.Schema) *pass {
 func (v *View) head(x *exchange.Exchange) {
 	h := &x.Answer.Header
 	if tag, ok := h.Lookup("ETag"); ok {
-		set(h, "ETag", retag(tag, v.suffix(x)))
+		h.Del("ETag")
+		if tag = retag(tag, v.suffix(x)); tag != "" {
+			h.Set("ETag", tag)
+		}
 	}
 	for _, name := range []string{"Content-MD5", "Digest", "Content-Digest", "Repr-Digest", "Accept-Ranges", "Content-Range"} {
 		h.Del(name)

@@ -250,6 +250,12 @@ func (t *table) conditional(ctx context.Context, c *caller, own, other, bare str
 		{"a change may be bound to the own tag", 200, []string{"If-Match", own}},
 		{"which names the same thing for all", 200, []string{"If-Match", other}},
 		{"and is refused for another", 412, []string{"If-Match", `"nothing"`}},
+		{"the own tag may stand among others", 200, []string{"If-Match", `"nothing", ` + own}},
+		{"on a second line", 200, []string{"If-Match", `"nothing"`, "If-Match", own}},
+		{"or behind what is no tag", 200, []string{"If-Match", `nothing, ` + own}},
+		{"what is no tag is a condition all the same", 412, []string{"If-Match", `5`}},
+		{"also where it is not quoted", 412, []string{"If-Match", `nothing`}},
+		{"or not to its end", 412, []string{"If-Match", `"nothing`}},
 	} {
 		res, err := c.do(ctx, "GET", "/items/plain", "", tt.fields...)
 		if err != nil {
