@@ -131,7 +131,8 @@ func (x *Exchange) SetClientAddr(a netip.Addr, err error) {
 func (x *Exchange) Defer(f func()) { x.deferred = append(x.deferred, f) }
 
 // Note says in a few words what the running step found ("k4tn8w2", "18 of 60 a minute"). It stands in the record
-// behind the step's decision and never reaches the caller. It holds no secret.
+// behind the step's decision and never reaches the caller. It holds no secret. Words of the caller's follow a colon
+// ("origin_not_allowed: https://example.net"): what follows the first colon and space is kept sealed.
 func (x *Exchange) Note(s string) { x.note = s }
 
 // Instance returns the correlation id as the URI of RFC 9457's instance member.

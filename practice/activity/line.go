@@ -24,7 +24,7 @@ func (l *Log) appendRecord(ctx context.Context, dst []byte, seq uint64, r *excha
 	dst = appendHead(dst, seq, r.ID, r.Time, KindExchange)
 	dst = appendText(dst, "api", r.API)
 	dst = appendText(dst, "op", r.Operation)
-	dst = appendText(dst, "method", r.Method)
+	dst = appendText(dst, "method", method(r.Method))
 	dst = appendText(dst, "path", r.Path)
 	if r.Status != 0 {
 		dst = strconv.AppendInt(append(dst, `,"status":`...), int64(r.Status), 10)
@@ -88,7 +88,9 @@ const (
 )
 
 func appendFindings(dst []byte, r *exchange.Record) []byte {
-	for i, f := range r.Findings[:min(len(r.Findings), maxFindings)] {
+	for i := range r.Findings[:min(len(r.Findings), maxFindings)] {
+		f := &r.Findings[i]
+		p := locate(f)
 		if i == 0 {
 			dst = append(dst, `,"findings":[`...)
 		} else {
@@ -97,11 +99,11 @@ func appendFindings(dst []byte, r *exchange.Record) []byte {
 		open := len(dst)
 		if f.Parameter == "" {
 			// The pointer of a whole body is empty, and that says something too.
-			dst = appendString(append(dst, `,"pointer":`...), f.Pointer)
+			dst = appendString(append(dst, `,"pointer":`...), p.pointer)
 		}
-		dst = appendText(dst, "parameter", f.Parameter)
+		dst = appendText(dst, "parameter", p.parameter)
 		dst = appendText(dst, "in", f.In)
-		dst = appendText(dst, "detail", f.Detail)
+		dst = appendText(dst, "detail", p.detail)
 		dst = appendText(dst, "where", f.Where)
 		dst = appendText(dst, "rule", f.Rule)
 		dst[open] = '{'
@@ -123,7 +125,8 @@ func appendDecisions(dst []byte, all []exchange.Decision) []byte {
 		dst = appendString(append(dst, `{"practice":`...), d.Practice)
 		dst = appendText(dst, "decision", d.Outcome.String())
 		dst = appendText(dst, "reason", d.Code)
-		dst = appendText(dst, "note", d.Note)
+		note, _ := noteOf(&d)
+		dst = appendText(dst, "note", note)
 		dst = append(appendSeconds(dst, "took", d.Took), '}')
 	}
 	if len(all) > 0 {

@@ -88,7 +88,7 @@ func TestARecordIsWrittenWholeAndReadBack(t *testing.T) {
 		Path: "/orders", Status: 422, Client: "acme", Key: "k4tn8w2", Subject: "s", Address: netip.MustParseAddr("2001:db8::1"),
 		Decisions: []exchange.Decision{{Practice: "validate", Outcome: exchange.Refused, Code: "body_invalid", Note: "n", Took: 1500}},
 		Code:      "body_invalid", Cause: "c", Reached: true, Upstream: time.Millisecond, Duration: time.Second, BytesIn: 1, BytesOut: 2,
-		Findings: []problem.Item{{Detail: "whole body"}, {Parameter: "q", In: "query", Detail: "d", Where: "w:1", Rule: "r"}},
+		Findings: []problem.Item{{Detail: "whole body"}, {Parameter: "q", In: "query", Detail: "d", Where: "w:1", Rule: "r", Declared: "q"}},
 		Aborted:  true, Trace: "4bf92f3577b34da6a3ce929d0e0e4736", Seen: "POST /orders/secret",
 	}
 	want := Entry{
@@ -126,13 +126,13 @@ func TestNothingInARecordDisturbsTheLog(t *testing.T) {
 		{"above the bound in the middle of a character", strings.Repeat("€", 200), strings.Repeat("€", 170) + "…"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := exchange.Record{Cause: tt.text, Client: tt.text, Method: tt.text, Findings: []problem.Item{{Pointer: tt.text}}}
+			r := exchange.Record{Cause: tt.text, Client: tt.text, API: tt.text, Findings: []problem.Item{{Pointer: tt.text, Declared: tt.text}}}
 			line := new(Log).appendRecord(t.Context(), nil, 1, &r)
 			var e Entry
 			if err := json.Unmarshal(line, &e); err != nil || bytes.Count(line, []byte{'\n'}) != 0 {
 				t.Fatalf("%v: %s", err, line)
 			}
-			for _, got := range []string{e.Cause, e.Principal.Client, e.Method, e.Findings[0].Pointer} {
+			for _, got := range []string{e.Cause, e.Principal.Client, e.API, e.Findings[0].Pointer} {
 				if got != tt.want {
 					t.Errorf("got %q, want %q", got, tt.want)
 				}

@@ -17,12 +17,44 @@ import (
 
 // sealed is what only the operator may see of an exchange or an action. A person's part is under the person's key.
 type sealed struct {
-	Subject  string         `json:"subject,omitempty"`
-	Address  string         `json:"address,omitempty"`
-	Cause    string         `json:"cause,omitempty"`
-	Target   string         `json:"target,omitempty"`
-	Original string         `json:"original,omitempty"`
-	Values   map[int]string `json:"values,omitempty"` // by the number of the finding
+	Subject  string          `json:"subject,omitempty"`
+	Address  string          `json:"address,omitempty"`
+	Cause    string          `json:"cause,omitempty"`
+	Target   string          `json:"target,omitempty"`
+	Original string          `json:"original,omitempty"`
+	Values   map[int]string  `json:"values,omitempty"` // by the number of the finding
+	Places   map[int]located `json:"places,omitempty"` // as Values
+	Notes    map[int]string  `json:"notes,omitempty"`  // what follows in the note of a decision, by its number
+}
+
+func (s *sealed) empty() bool {
+	return s.Subject == "" && s.Address == "" && s.Cause == "" && s.Target == "" && s.Original == "" &&
+		s.Values == nil && s.Places == nil && s.Notes == nil
+}
+
+// words keeps what a record says in the caller's words.
+func (s *sealed) words(r *exchange.Record) {
+	for i := range r.Findings[:min(len(r.Findings), maxFindings)] {
+		f := &r.Findings[i]
+		if p := locate(f); p.Place != "" {
+			if s.Places == nil {
+				s.Places = make(map[int]located)
+			}
+			s.Places[i] = p
+		}
+		if f.Value != "" && s.Values == nil {
+			// One is enough to understand a refusal, and the less is kept the better.
+			s.Values = map[int]string{i: cut(f.Value)}
+		}
+	}
+	for i := range r.Decisions[:min(len(r.Decisions), maxDecisions)] {
+		if _, rest := noteOf(&r.Decisions[i]); rest != "" {
+			if s.Notes == nil {
+				s.Notes = make(map[int]string)
+			}
+			s.Notes[i] = cut(rest)
+		}
+	}
 }
 
 // place binds what is sealed to its record: it opens in no other line.
@@ -88,7 +120,7 @@ const unknown = "p_unknown"
 // seal returns what a record holds for the operator alone, nil if there is nothing. who is the person of the record,
 // nil if there is none.
 func (l *Log) seal(ctx context.Context, id string, who *person, s *sealed) []byte {
-	if s.Subject == "" && s.Address == "" && s.Cause == "" && s.Target == "" && s.Original == "" && s.Values == nil {
+	if s.empty() {
 		return nil
 	}
 	plain, err := json.Marshal(s)
@@ -126,13 +158,7 @@ func (l *Log) personal(ctx context.Context, r *exchange.Record) personal {
 	}
 	s := sealed{Cause: r.Cause, Original: string(r.Original)}
 	p.cause = ""
-	for i, f := range r.Findings[:min(len(r.Findings), maxFindings)] {
-		if f.Value != "" {
-			// One is enough to understand a refusal, and the less is kept the better.
-			s.Values = map[int]string{i: f.Value}
-			break
-		}
-	}
+	s.words(r)
 	var who *person
 	hide := l.hide.Load()
 	if l.o.People != nil && p.address != "" && (r.Person || hide&hideAddresses != 0) {
@@ -201,12 +227,32 @@ func (l *Log) Reveal(ctx context.Context, e *Entry) error {
 	if s.Subject != "" && e.Principal != nil {
 		e.Principal.Subject = s.Subject
 	}
-	for i, v := range s.Values {
-		if i >= 0 && i < len(e.Findings) {
-			e.Findings[i].Value = v
+	s.reveal(e)
+	return nil
+}
+
+// reveal puts the caller's words back in their places.
+func (s *sealed) reveal(e *Entry) {
+	for i := range e.Findings {
+		f := &e.Findings[i]
+		f.Value = s.Values[i]
+		p := s.Places[i]
+		if f.Detail == "" {
+			f.Detail = p.Detail
+		}
+		switch {
+		case p.Place == "":
+		case f.Parameter != "":
+			f.Parameter = p.Place
+		default:
+			f.Pointer = p.Place
 		}
 	}
-	return nil
+	for i := range e.Decisions {
+		if rest := s.Notes[i]; rest != "" {
+			e.Decisions[i].Note += ": " + rest
+		}
+	}
 }
 
 func (l *Log) open(ctx context.Context, e *Entry) ([]byte, error) {

@@ -152,7 +152,7 @@ func (g *Guard) Check(x *exchange.Exchange) error {
 		return g.secure(x)
 	}
 	if field := credential(x); field != "" {
-		x.Note("leaked credential in " + field)
+		x.Note("leaked credential: " + field)
 		return &problem.Error{Status: http.StatusForbidden, Code: "credential_in_clear",
 			Detail: "A credential was sent without encryption. It must be considered known to others: replace it, and use https."}
 	}
@@ -174,7 +174,7 @@ func (g *Guard) Check(x *exchange.Exchange) error {
 // connect anew (RFC 9110 section 15.5.20). And it may be older than what is now known of the client's certificate.
 func (g *Guard) secure(x *exchange.Exchange) error {
 	if name := x.TLS.ServerName; name != "" && !strings.EqualFold(name, strings.TrimSuffix(x.Request.Host, ".")) {
-		x.Note("handshake for " + name)
+		x.Note("handshake for another host: " + name)
 		return &problem.Error{Status: http.StatusMisdirectedRequest, Code: "misdirected_request",
 			Detail: "This connection was opened for another host. Open one for the host that is called."}
 	}
