@@ -95,26 +95,21 @@ func Open(ctx context.Context, o Options) (*Vault, error) {
 
 // adopt opens every keyset, so that a wrong key shows at once, and wraps those of the previous key-encryption key anew.
 func (v *Vault) adopt(ctx context.Context, rows []row, previous KEK) error {
-	older := slices.ContainsFunc(rows, func(r row) bool { return r.kek != v.by().ID() })
-	if older && previous == nil {
-		i := slices.IndexFunc(rows, func(r row) bool { return r.kek != v.by().ID() })
-		return &WrongKEKError{Class: rows[i].class, Want: rows[i].kek, Got: v.by().ID()}
+	known := []KEK{v.by()}
+	if previous != nil {
+		known = append(known, previous)
 	}
+	older := false
 	for _, r := range rows {
-		by := v.by()
-		if r.kek != v.by().ID() {
-			if by = previous; r.kek != by.ID() {
-				return &WrongKEKError{Class: r.class, Want: r.kek, Got: v.by().ID() + " and " + by.ID()}
-			}
-		}
-		k, err := unwrap(ctx, by, r)
+		k, err := unwrapAny(ctx, known, r)
 		if err != nil {
 			return err
 		}
 		v.classes[r.class] = newClass(v, r.class, k)
+		older = older || r.kek != v.by().ID()
 	}
 	if older {
-		return v.rewrap(ctx, v.by())
+		return v.rewrap(ctx, v.by(), known...)
 	}
 	return nil
 }

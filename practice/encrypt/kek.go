@@ -170,7 +170,7 @@ func (v *Vault) RotateKEK(ctx context.Context) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if _, ok := v.by().(*local); !ok {
-		return v.rewrap(ctx, v.by()) // its server has keys of its own; the newest wraps
+		return v.rewrap(ctx, v.by(), v.by()) // its server has keys of its own; the newest wraps
 	}
 	if v.files == nil {
 		return errors.New("encrypt: no data directory")
@@ -178,6 +178,9 @@ func (v *Vault) RotateKEK(ctx context.Context) error {
 	old, err := readKEK(v.files, kekFile)
 	if err != nil || old.ID() != v.by().ID() {
 		return errElsewhere
+	}
+	if done, err := v.resume(ctx); done || err != nil {
+		return err
 	}
 	key := make([]byte, kekSize)
 	_, _ = rand.Read(key) // never fails: crypto/rand ends the program first
@@ -188,11 +191,35 @@ func (v *Vault) RotateKEK(ctx context.Context) error {
 	if err := v.files.WriteFile(nextFile, key); err != nil {
 		return err
 	}
-	if err := v.rewrap(ctx, next); err != nil {
+	if err := v.rewrap(ctx, next, v.by()); err != nil {
+		// What is told as a failure may have come to pass: the answer to the commit was lost. Whoever asked may be gone, too.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+		defer cancel()
+		if done, resumed := v.resume(ctx); done {
+			return resumed
+		}
 		return err
 	}
 	v.kek.Store(&next)
 	return promote(v.files)
+}
+
+// resume brings a change of the key-encryption key to its end, and reports true, where the keysets are wrapped by the new one
+// and the file of the old one is still in its place: then nextFile is the only copy of the key.
+func (v *Vault) resume(ctx context.Context) (bool, error) {
+	next, err := readKEK(v.files, nextFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	rows, err := v.rows(ctx)
+	if err != nil || len(rows) == 0 || rows[0].kek != next.ID() {
+		return false, err
+	}
+	v.kek.Store(&next)
+	return true, promote(v.files)
 }
 
 // errElsewhere is why a key-encryption key is not changed here.

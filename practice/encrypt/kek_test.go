@@ -5,6 +5,7 @@ package encrypt
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"maps"
@@ -170,11 +171,11 @@ func TestAChangeOfTheKeyIsWholeAtEveryStep(t *testing.T) {
 		"before the store": func(r *rig, _ *Vault, _ KEK, key []byte) { r.ok(r.dir.WriteFile(nextFile, key)) },
 		"before the file is in its place": func(r *rig, v *Vault, next KEK, key []byte) {
 			r.ok(r.dir.WriteFile(nextFile, key))
-			r.ok(v.rewrap(r.t.Context(), next))
+			r.ok(v.rewrap(r.t.Context(), next, v.by()))
 		},
 		"before the other file is removed": func(r *rig, v *Vault, next KEK, key []byte) {
 			r.ok(r.dir.WriteFile(nextFile, key))
-			r.ok(v.rewrap(r.t.Context(), next))
+			r.ok(v.rewrap(r.t.Context(), next, v.by()))
 			r.ok(r.dir.WriteFile(kekFile, key))
 		},
 	} {
@@ -193,6 +194,78 @@ func TestAChangeOfTheKeyIsWholeAtEveryStep(t *testing.T) {
 			}
 			if _, err := r.dir.ReadFile(nextFile); err == nil {
 				t.Error("the other file is still there")
+			}
+		})
+	}
+}
+
+// Another process rotates; this one has not heard of it when it changes the key-encryption key.
+func TestAChangeOfTheKeyKeepsWhatAnotherProcessRotated(t *testing.T) {
+	r := newRig(t)
+	k, err := open(Config{}, r.env())
+	r.ok(err)
+	s := r.class(k.vault, "notes", r.kept)
+	r.put(s, "1", "from before")
+	other, err := open(Config{}, r.env())
+	r.ok(err)
+	theirs := r.class(other.vault, "notes", r.kept)
+	_, err = other.vault.Rotate(t.Context(), "notes")
+	r.ok(err)
+	r.put(theirs, "2", "from after")
+	r.ok(k.vault.RotateKEK(t.Context()))
+	for range 2 {
+		for id, want := range map[string]string{"1": "from before", "2": "from after"} {
+			if got := r.get(s, id); got != want {
+				t.Errorf("note %s is %q", id, got)
+			}
+		}
+		k, err = open(Config{}, r.env())
+		r.ok(err)
+		s = r.class(k.vault, "notes", r.kept)
+	}
+}
+
+// A class that another process made is wrapped anew with the others.
+func TestAChangeOfTheKeyTakesClassesOfOthersAlong(t *testing.T) {
+	r := newRig(t)
+	k, err := open(Config{}, r.env())
+	r.ok(err)
+	r.class(k.vault, "notes", r.kept)
+	other, err := open(Config{}, r.env())
+	r.ok(err)
+	r.class(other.vault, "later")
+	r.ok(k.vault.RotateKEK(t.Context()))
+	again, err := open(Config{}, r.env())
+	r.ok(err)
+	if got := again.vault.Names(); len(got) != 2 {
+		t.Errorf("classes %v", got)
+	}
+}
+
+// A commit may be told as a failure, when the answer to it is lost. The only copy of the key then lies in kek.new.
+func TestTheOnlyCopyOfAKeyIsNotOverwritten(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, ctx := range map[string]context.Context{"the next change": t.Context(), "one that fails": ended} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			k, err := open(Config{}, r.env())
+			r.ok(err)
+			s := r.class(k.vault, "notes", r.kept)
+			r.put(s, "1", "secret")
+			r.ok(r.dir.WriteFile(nextFile, bytes.Repeat([]byte{4}, 32)))
+			r.ok(k.vault.rewrap(t.Context(), key(t, 4), k.vault.by()))
+			if err := k.vault.RotateKEK(ctx); (err == nil) != (ctx.Err() == nil) {
+				t.Errorf("RotateKEK = %v", err)
+			}
+			again, err := open(Config{}, r.env())
+			r.ok(err)
+			if got := r.get(r.class(again.vault, "notes", r.kept), "1"); got != "secret" {
+				t.Errorf("got %q", got)
+			}
+			if ctx.Err() == nil {
+				_, err = k.vault.Rotate(t.Context(), "notes")
+				r.ok(err)
 			}
 		})
 	}

@@ -9,6 +9,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tink-crypto/tink-go/v2/keyset"
@@ -99,13 +101,18 @@ func (v *Vault) load(ctx context.Context, class string) (*keys, error) {
 	return unwrap(ctx, v.by(), r)
 }
 
-// edit changes the keys of a class as the store has them, in one transaction. change returns the new keyset and when its
-// primary key was made, or nil to leave it. v.mu is held.
+// maxTries bounds how often a change begins anew because another process changed the same keys meanwhile.
+const maxTries = 10
+
+// errContended is why a change of keys is given up.
+var errContended = errors.New("encrypt: other processes change the keys all the time (try again)")
+
+// edit changes the keys of a class as the store has them. change returns the new keyset and when its primary key was made, or
+// nil to leave it; it may be called again. A server that keeps the key-encryption key is asked outside of any transaction, so
+// nobody waits for it to write. v.mu is held.
 func (v *Vault) edit(ctx context.Context, c *class, change func(*keys) (*keyset.Handle, time.Time, error)) error {
-	var next *keys
-	err := v.db.InTx(ctx, func(tx *sql.Tx) error {
-		next = nil
-		r, err := readRow(ctx, tx, c.name)
+	for range maxTries {
+		r, err := readRow(ctx, v.db, c.name)
 		if err != nil {
 			return err
 		}
@@ -117,43 +124,105 @@ func (v *Vault) edit(ctx context.Context, c *class, change func(*keys) (*keyset.
 		if h == nil || err != nil {
 			return err
 		}
-		wrapped, err := wrap(ctx, v.by(), c.name, h)
+		next, err := newKeys(h, created)
 		if err != nil {
 			return err
 		}
-		if next, err = newKeys(h, created); err != nil {
+		n := row{class: c.name, kek: v.by().ID(), created: created.UnixMilli()}
+		if n.wrapped, err = wrap(ctx, v.by(), c.name, h); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE encrypt_keysets SET wrapped = $1, kek = $2, created = $3 WHERE class = $4",
-			wrapped, v.by().ID(), created.UnixMilli(), c.name)
-		return err
-	})
-	if err == nil && next != nil {
-		c.keys.Store(next) // only what is durable seals
+		swapped, err := v.swap(ctx, []row{r}, []row{n})
+		if err != nil {
+			return err
+		}
+		if swapped {
+			c.keys.Store(next) // only what is durable seals
+			return nil
+		}
 	}
-	return err
+	return errContended
 }
 
-// rewrap wraps every keyset by another key-encryption key, all or none.
-func (v *Vault) rewrap(ctx context.Context, by KEK) error {
-	return v.db.InTx(ctx, func(tx *sql.Tx) error {
-		rows, err := readRows(ctx, tx)
+// rewrap wraps every keyset of the store by another key-encryption key, all or none: as the store has it, which may hold keys
+// that other processes made. from are the key-encryption keys that may have wrapped them.
+func (v *Vault) rewrap(ctx context.Context, by KEK, from ...KEK) error {
+	for range maxTries {
+		rows, err := v.rows(ctx)
 		if err != nil {
 			return err
 		}
-		for _, r := range rows {
-			c := v.classes[r.class]
-			if c == nil {
-				return fmt.Errorf("encrypt: the keys of %s came while they were wrapped anew (try again)", r.class)
-			}
-			wrapped, err := wrap(ctx, by, r.class, c.keys.Load().handle)
+		next := slices.Clone(rows)
+		for i, r := range rows {
+			k, err := unwrapAny(ctx, from, r)
 			if err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, "UPDATE encrypt_keysets SET wrapped = $1, kek = $2 WHERE class = $3", wrapped, by.ID(), r.class); err != nil {
+			next[i].kek = by.ID()
+			if next[i].wrapped, err = wrap(ctx, by, r.class, k.handle); err != nil {
 				return err
 			}
 		}
-		return nil
+		if swapped, err := v.swapAll(ctx, rows, next); swapped || err != nil {
+			return err
+		}
+	}
+	return errContended
+}
+
+// unwrapAny opens a keyset by that of some key-encryption keys which wrapped it.
+func unwrapAny(ctx context.Context, by []KEK, r row) (*keys, error) {
+	for _, k := range by {
+		if k.ID() == r.kek {
+			return unwrap(ctx, k, r)
+		}
+	}
+	return nil, &WrongKEKError{Class: r.class, Want: r.kek, Got: ids(by)}
+}
+
+func ids(all []KEK) string {
+	var names []string
+	for _, k := range all {
+		names = append(names, k.ID())
+	}
+	return strings.Join(names, " and ")
+}
+
+// swap puts rows in the place of old ones, in one transaction. It reports false, and changes nothing, where the store does not
+// hold one of the old ones any more.
+func (v *Vault) swap(ctx context.Context, old, next []row) (swapped bool, err error) {
+	err = v.db.InTx(ctx, func(tx *sql.Tx) error {
+		swapped, err = swapIn(ctx, tx, old, next)
+		return err
 	})
+	return swapped && err == nil, err
+}
+
+// swapAll is swap where old must be all that the store holds.
+func (v *Vault) swapAll(ctx context.Context, old, next []row) (swapped bool, err error) {
+	err = v.db.InTx(ctx, func(tx *sql.Tx) error {
+		swapped = false
+		now, err := readRows(ctx, tx)
+		if err != nil || len(now) != len(old) {
+			return err
+		}
+		swapped, err = swapIn(ctx, tx, old, next)
+		return err
+	})
+	return swapped && err == nil, err
+}
+
+func swapIn(ctx context.Context, tx *sql.Tx, old, next []row) (bool, error) {
+	for i := range old {
+		now, err := readRow(ctx, tx, old[i].class)
+		if err != nil || !bytes.Equal(now.wrapped, old[i].wrapped) {
+			return false, err
+		}
+	}
+	for _, n := range next {
+		if _, err := tx.ExecContext(ctx, "UPDATE encrypt_keysets SET wrapped = $1, kek = $2, created = $3 WHERE class = $4", n.wrapped, n.kek, n.created, n.class); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
