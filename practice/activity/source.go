@@ -250,8 +250,22 @@ func (s *source) read(g ledger.Segment, after uint64, yield func(sink.Record) bo
 type sinks struct {
 	signed signed
 
-	mu   sync.Mutex
-	runs map[string]*sink.Follower
+	mu    sync.Mutex
+	runs  map[string]*sink.Follower
+	turns map[string]chan struct{} // of all that ever followed under a name: one that hangs may outlive its configuration
+}
+
+// turn returns what the followers under one name take turns by.
+func (s *sinks) turn(name string) chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.turns[name] == nil {
+		if s.turns == nil {
+			s.turns = make(map[string]chan struct{})
+		}
+		s.turns[name] = make(chan struct{}, 1)
+	}
+	return s.turns[name]
 }
 
 // An openSink is one with its configuration.
@@ -290,7 +304,7 @@ func (l *Log) follow(ctx context.Context, all []openSink, data *store.Dir, alert
 	for _, s := range all {
 		c, name := s.config, nameOf(s.config)
 		held := false
-		f := &sink.Follower{Sink: s, Source: newSafeSource(l), Cursor: sink.FileCursor(data.Path("activity-sink-" + name)), From: c.From,
+		f := &sink.Follower{Sink: s, Source: newSafeSource(l), Cursor: sink.FileCursor(data.Path("activity-sink-" + name)), Turn: l.sinks.turn(name), From: c.From,
 			MaxLag: uint64(c.MaxLag), OnFailure: c.OnFailure} // #nosec G115 -- validated
 		f.Behind = func(yes bool) {
 			if yes == held {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// A file appends to a file that others may move away, as logrotate does. A disk has no deadline: one that hangs is
-// noticed by its lag.
+// A file appends to a file that others may move away, as logrotate does. A disk has no deadline: Send may hang, which a
+// Follower notices.
 type file struct {
 	path string
 	form form

@@ -129,6 +129,38 @@ func TestAnOutputThatNobodyReadsHoldsNobodyUp(t *testing.T) {
 	}
 }
 
+func TestASinkIsClosedOnceItHasEnded(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "records.log")
+	in, let := make(chan struct{}), make(chan struct{})
+	f, err := openFile(name, func(dst []byte, r *Record) []byte {
+		in <- struct{}{}
+		<-let
+		return append(dst, r.Line...)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &guarded{sink: f}
+	sent := make(chan error, 1)
+	go func() { sent <- s.Send(t.Context(), records(1, 1)) }()
+	<-in
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	close(let)
+	if err := <-sent; err != nil {
+		t.Errorf("got %v, want the batch sent that was under way", err)
+	}
+	if _, err := f.f.Stat(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("got %v, want the file closed", err)
+	}
+	if err := s.Send(t.Context(), records(2, 1)); !errors.Is(err, errClosed) {
+		t.Errorf("got %v, want that it is closed", err)
+	}
+}
+
 func TestACursorKeepsItsPlace(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "logs.cursor")
 	c := FileCursor(name)

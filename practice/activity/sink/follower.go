@@ -4,6 +4,7 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,8 @@ type Source interface {
 	Log() string
 	// Last is the number of the newest record.
 	Last() uint64
-	// Safe is the number of the newest record that no power failure takes back.
+	// Safe is the number of the newest record that no power failure takes back. Log, Last and Safe are called while Read
+	// goes on.
 	Safe(context.Context) (uint64, error)
 	// Read returns records whose numbers are greater than after, up to Safe, the oldest first: at most limit of them, and
 	// at most limitBytes of lines unless the first alone has more. It returns none at the end.
@@ -30,6 +32,7 @@ const (
 	poll         = 250 * time.Millisecond
 	firstBackOff = time.Second
 	lastBackOff  = 30 * time.Second
+	lastWait     = 2 * time.Second // for a sink that does not notice the end
 )
 
 // A Follower brings what a source has to a sink: in order, each record at least once. It holds one batch in memory. What
@@ -41,6 +44,9 @@ type Follower struct {
 	Sink   Sink
 	Source Source
 	Cursor Cursor
+	// Turn is shared by all who follow with one cursor, and has room for one: who is in it is the only one that sends and
+	// remembers. Nil: there is no other.
+	Turn chan struct{}
 	// From is where a new sink begins: FromNow, the default, or FromBeginning.
 	From string
 	// Wake says that the source has grown. Without it, as with it, the source is looked at every 250 ms.
@@ -55,13 +61,15 @@ type Follower struct {
 	// Skipped is told of the numbers, both ends included, that the sink will never have. Only under DropAndCount.
 	Skipped func(from, to uint64)
 
-	place   Place
-	behind  bool
+	// Of the one who delivers.
 	backOff time.Duration
 	retryAt time.Time
 
-	mu    sync.Mutex
-	state State
+	mu     sync.Mutex
+	placed bool
+	place  Place
+	safe   uint64 // number of the newest record that it could have
+	state  State
 }
 
 // A State is how a follower is doing. The counts are those since Run began.
@@ -81,15 +89,55 @@ type State struct {
 func (f *Follower) State() State {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.state
+	s := f.state
+	s.New, s.Lag = f.place.New, f.lag()
+	return s
 }
 
 // Run follows until ctx ends, and returns nil then. It is an error if the cursor cannot be read. The sink is not closed.
+//
+// What reads and sends does so beside, and the lag is judged whatever becomes of it: a disk has no deadline. One that
+// hangs holds up the end for two seconds; it then has the turn until it ends, so that the next one waits for it.
 func (f *Follower) Run(ctx context.Context) error {
-	if err := f.find(ctx); err != nil {
+	ended := make(chan error, 1)
+	go func() { ended <- f.deliver(ctx) }()
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	defer f.setBehind(false)
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-ctx.Done():
+			select {
+			case err := <-ended:
+				return err
+			case <-time.After(lastWait):
+				return nil
+			}
+		case <-tick.C:
+			f.judge(ctx)
+		}
+	}
+}
+
+// deliver brings records to the sink until ctx ends.
+func (f *Follower) deliver(ctx context.Context) error {
+	if _, err := f.find(ctx); err != nil { // how far behind it is does not wait for the turn
 		return err
 	}
-	defer f.setBehind(false)
+	if !f.enter(ctx) {
+		return nil
+	}
+	defer f.leave()
+	moved, err := f.find(ctx) // who had the turn may have gone on
+	if err != nil {
+		return err
+	}
+	if moved {
+		err = f.store()
+	}
+	f.note(err)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -100,26 +148,53 @@ func (f *Follower) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		timer.Reset(poll)
-		f.judgeLag(ctx)
+		f.skip(ctx)
 		for more := true; more && ctx.Err() == nil && !time.Now().Before(f.retryAt); {
 			var err error
 			more, err = f.step(ctx)
 			if ctx.Err() == nil {
 				f.note(err)
 			}
-			f.judgeLag(ctx)
+			f.skip(ctx)
 		}
 	}
 }
 
-// find works out where the sink is, and remembers it where it was not known.
-func (f *Follower) find(ctx context.Context) error {
-	p, err := f.Cursor.Load()
-	if err != nil {
-		return fmt.Errorf("where the sink was: %w", err)
+// errTurn says what a follower waits for.
+var errTurn = errors.New("the last batch of the configuration before has not ended")
+
+// enter waits for the turn.
+func (f *Follower) enter(ctx context.Context) bool {
+	if f.Turn == nil {
+		return true
 	}
-	last := f.Source.Last()
-	known := p
+	select {
+	case f.Turn <- struct{}{}:
+		return true
+	default:
+	}
+	f.fails(errTurn)
+	select {
+	case f.Turn <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (f *Follower) leave() {
+	if f.Turn != nil {
+		<-f.Turn
+	}
+}
+
+// find works out where the sink is, and whether the cursor says otherwise.
+func (f *Follower) find(ctx context.Context) (moved bool, err error) {
+	was, err := f.Cursor.Load()
+	if err != nil {
+		return false, fmt.Errorf("where the sink was: %w", err)
+	}
+	p, last := was, f.Source.Last()
 	switch log := f.Source.Log(); {
 	case p.Log == log, p.Log == "" && p.Seq > 0: // an older version wrote down no log
 		// The log may have lost its end, or be a copy from before. What takes those numbers now is new to the sink.
@@ -132,15 +207,21 @@ func (f *Follower) find(ctx context.Context) error {
 		}
 		p = Place{Log: log, Seq: last}
 	}
-	if f.place = p; p != known {
-		f.note(f.store())
-	}
-	return nil
+	f.change(func() { f.place, f.placed = p, true })
+	return p != was, nil
+}
+
+// where returns the place, which only the one who delivers changes.
+func (f *Follower) where() Place {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.place
 }
 
 // step brings one batch to the sink. It reports whether there may be another.
 func (f *Follower) step(ctx context.Context) (bool, error) {
-	batch, err := f.Source.Read(ctx, f.place.Seq, batchRecords, batchBytes)
+	at := f.where().Seq
+	batch, err := f.Source.Read(ctx, at, batchRecords, batchBytes)
 	if err != nil {
 		return false, fmt.Errorf("read the log: %w", err)
 	}
@@ -148,28 +229,28 @@ func (f *Follower) step(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	to := batch[len(batch)-1].Seq
-	if to <= f.place.Seq {
-		return false, fmt.Errorf("read the log: record %d came after %d", to, f.place.Seq) // going on would never end
+	if to <= at {
+		return false, fmt.Errorf("read the log: record %d came after %d", to, at) // going on would never end
 	}
 	err = f.Sink.Send(ctx, batch)
 	rejected, taken := errors.AsType[*RejectedError](err)
 	if err != nil && !taken {
 		return false, err
 	}
-	f.count(func(s *State) {
-		s.Sent += uint64(len(batch))
+	f.change(func() {
+		f.state.Sent += uint64(len(batch))
 		if taken {
 			n := min(rejected.Count, uint64(len(batch)))
-			s.Sent, s.Rejected, s.Rejects = s.Sent-n, s.Rejected+n, rejected.Reason
+			f.state.Sent, f.state.Rejected, f.state.Rejects = f.state.Sent-n, f.state.Rejected+n, rejected.Reason
 		}
+		f.place.Seq, f.place.Sent = to, time.Now().UTC().Truncate(time.Millisecond)
 	})
-	f.place.Seq, f.place.Sent = to, time.Now().UTC().Truncate(time.Millisecond)
 	return true, f.store()
 }
 
 // store remembers the place. Where that fails the follower goes on all the same, after a pause: records then come twice.
 func (f *Follower) store() error {
-	if err := f.Cursor.Store(f.place); err != nil {
+	if err := f.Cursor.Store(f.where()); err != nil {
 		return fmt.Errorf("remember where the sink is: %w", err)
 	}
 	return nil
@@ -179,7 +260,7 @@ func (f *Follower) store() error {
 func (f *Follower) note(err error) {
 	if err == nil {
 		f.backOff, f.retryAt = 0, time.Time{}
-		f.count(func(s *State) { s.Error, s.Since = "", time.Time{} })
+		f.change(func() { f.state.Error, f.state.Since = "", time.Time{} })
 		return
 	}
 	f.backOff = min(max(2*f.backOff, firstBackOff), lastBackOff)
@@ -188,70 +269,85 @@ func (f *Follower) note(err error) {
 		wait = max(busy.After, firstBackOff)
 	}
 	f.retryAt = time.Now().Add(wait)
-	f.count(func(s *State) {
-		if s.Error == "" {
-			s.Since = time.Now()
+	f.fails(err)
+}
+
+// fails remembers why it does not go on.
+func (f *Follower) fails(err error) {
+	f.change(func() {
+		if f.state.Error == "" {
+			f.state.Since = time.Now()
 		}
-		s.Error = err.Error()
+		f.state.Error = err.Error()
 	})
 }
 
-// judgeLag compares the sink with the log, and acts where it is too far behind.
-func (f *Follower) judgeLag(ctx context.Context) {
-	last, err := f.Source.Safe(ctx)
+// most is how far behind the sink may be.
+func (f *Follower) most() uint64 { return cmp.Or(f.MaxLag, defaultLag) }
+
+// lag is how many numbers the sink does not have yet. The lock is held.
+func (f *Follower) lag() uint64 { return f.safe - min(f.place.Seq, f.safe) }
+
+// measure looks how far behind the sink is, and whether that counts.
+func (f *Follower) measure(ctx context.Context) (lag uint64, counts bool) {
+	safe, err := f.Source.Safe(ctx)
 	if err != nil {
-		return // reading the log will say so
+		return 0, false // reading the log says so
 	}
-	top := f.MaxLag
-	if top == 0 {
-		top = defaultLag
-	}
-	lag := last - min(f.place.Seq, last)
-	if lag <= top/2 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.safe = max(f.safe, safe)
+	lag = f.lag()
+	if lag <= f.most()/2 {
 		f.place.New = false
 	}
-	switch {
-	case f.place.New:
-	case f.OnFailure == DropAndCount:
-		if lag > top {
-			lag = f.skip(last, top/2)
-		}
-	case lag > top:
-		f.setBehind(true)
-	case lag <= top/2:
-		f.setBehind(false)
-	}
-	f.count(func(s *State) { s.Lag, s.New = lag, f.place.New })
+	return lag, f.placed && !f.place.New
 }
 
-// skip leaves out what is before the last records, and returns how many are left.
-func (f *Follower) skip(last, left uint64) uint64 {
-	from, to := f.place.Seq+1, last-left
-	f.place.Seq = to
-	f.count(func(s *State) { s.Skipped += to - from + 1 })
+// judge has new exchanges refused while the sink is too far behind.
+func (f *Follower) judge(ctx context.Context) {
+	switch lag, counts := f.measure(ctx); {
+	case !counts || f.OnFailure == DropAndCount:
+	case lag > f.most():
+		f.setBehind(true)
+	case lag <= f.most()/2:
+		f.setBehind(false)
+	}
+}
+
+// skip leaves out all but half of what the sink may be behind, where it is too far behind.
+func (f *Follower) skip(ctx context.Context) {
+	lag, counts := f.measure(ctx)
+	if !counts || f.OnFailure != DropAndCount || lag <= f.most() {
+		return
+	}
+	at := f.where().Seq
+	from, to := at+1, at+lag-f.most()/2
+	f.change(func() {
+		f.place.Seq = to
+		f.state.Skipped += to - from + 1
+	})
 	if f.Skipped != nil {
 		f.Skipped(from, to)
 	}
 	if err := f.store(); err != nil {
 		f.note(err)
 	}
-	return left
 }
 
-// setBehind tells a change, once.
+// setBehind tells a change, once. It is for Run alone.
 func (f *Follower) setBehind(behind bool) {
-	if f.behind == behind {
-		return
-	}
-	f.behind = behind
-	f.count(func(s *State) { s.Behind = behind })
-	if f.Behind != nil {
+	f.mu.Lock()
+	was := f.state.Behind
+	f.state.Behind = behind
+	f.mu.Unlock()
+	if was != behind && f.Behind != nil {
 		f.Behind(behind)
 	}
 }
 
-func (f *Follower) count(change func(*State)) {
+func (f *Follower) change(do func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	change(&f.state)
+	do()
 }

@@ -51,9 +51,11 @@ type server struct {
 	got   []uint64
 	calls []time.Time
 	err   error
+	takes time.Duration // for a batch
 }
 
 func (s *server) Send(_ context.Context, batch []Record) error {
+	time.Sleep(s.takes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, time.Now())
@@ -216,10 +218,12 @@ func TestRejectedRecordsAreCountedAndNotSentAgain(t *testing.T) {
 
 func TestTooFarBehindNewExchangesAreRefusedUntilHalfIsCaughtUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, s := bookOf(2000), &server{err: errors.New("down")}
+		b, s := bookOf(2000), &server{err: errors.New("down"), takes: poll * 3 / 2}
 		var told []string
 		f := &Follower{Sink: s, Source: b, Cursor: begun(), MaxLag: 2000, OnFailure: Refuse,
 			Behind: func(behind bool) {
+				s.mu.Lock()
+				defer s.mu.Unlock()
 				told = append(told, strconv.FormatBool(behind)+" at "+strconv.Itoa(len(s.got)))
 			},
 			Skipped: func(from, to uint64) { t.Errorf("%d to %d were skipped", from, to) }}
@@ -250,9 +254,70 @@ func TestNobodyIsRefusedForASinkThatIsNotFollowedAnyMore(t *testing.T) {
 		var told []bool
 		f := &Follower{Sink: &server{err: errors.New("down")}, Source: bookOf(5000), Cursor: begun(), MaxLag: 1000,
 			Behind: func(behind bool) { told = append(told, behind) }}
-		follow(t, f, func() {})
+		follow(t, f, func() { pass(poll) })
 		if !slices.Equal(told, []bool{true, false}) {
 			t.Errorf("got %v, want true and at the end false", told)
+		}
+	})
+}
+
+// A hanging sink takes a batch and never comes back, whatever its context says, until it is let go.
+type hanging struct {
+	server
+	let chan struct{}
+}
+
+func (s *hanging) Send(ctx context.Context, batch []Record) error {
+	<-s.let
+	return s.server.Send(ctx, batch)
+}
+
+func TestASinkThatHangsIsBehindAndEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s := bookOf(100), &hanging{let: make(chan struct{})}
+		defer close(s.let)
+		behind := false
+		f := &Follower{Sink: s, Source: b, Cursor: begun(), MaxLag: 1000, Behind: func(yes bool) { behind = yes }}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- f.Run(ctx) }()
+		pass(poll)
+		b.last.Store(1101)
+		pass(poll)
+		if !behind || f.State().Lag != 1101 {
+			t.Errorf("got behind %v and %+v, want it behind by 1101", behind, f.State())
+		}
+		cancel()
+		began := time.Now()
+		if err := <-ended; err != nil || time.Since(began) > lastWait {
+			t.Errorf("Run ended with %v after %v", err, time.Since(began))
+		}
+		if behind {
+			t.Error("nobody follows, and exchanges are refused")
+		}
+	})
+}
+
+func TestTwoNeverFollowWithOneCursor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, old, m, turn := bookOf(100), &hanging{let: make(chan struct{})}, begun(), make(chan struct{}, 1)
+		follow(t, &Follower{Sink: old, Source: b, Cursor: m, Turn: turn}, func() {})
+		b.last.Store(1600)
+		s, behind := &server{}, false
+		f := &Follower{Sink: s, Source: b, Cursor: m, Turn: turn, MaxLag: 1000, Behind: func(yes bool) { behind = yes }}
+		follow(t, f, func() {
+			pass(time.Minute)
+			if st := f.State(); len(s.calls) > 0 || !behind || !strings.Contains(st.Error, "has not ended") {
+				t.Errorf("beside one that hangs: %d calls, behind %v, %+v, want it to wait, and be judged", len(s.calls), behind, st)
+			}
+			close(old.let)
+			pass(poll)
+			if st := f.State(); behind || st.Error != "" {
+				t.Errorf("alone: behind %v, %+v", behind, st)
+			}
+		})
+		if !slices.Equal(old.got, numbers(1, 100)) || !slices.Equal(s.got, numbers(101, 1600)) {
+			t.Errorf("got %d and %d records, want 100, and the 1500 after them", len(old.got), len(s.got))
 		}
 	})
 }

@@ -25,9 +25,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"yett/practice/activity/ocsf"
@@ -44,7 +46,8 @@ type Record struct {
 // A Sink takes records. Send returns nil once all of the batch are taken, an error that wraps a *RejectedError if the
 // server took the batch but will never take some of it, and any other if the batch should come again, after a pause where it
 // wraps a *BusyError; some of it may have been taken then.
-// A batch has at most 512 records and 1 MiB. A Sink is used by one goroutine.
+// A batch has at most 512 records and 1 MiB. Send is used by one goroutine. Close may be called while it goes on: the sink
+// is then closed once it has ended.
 type Sink interface {
 	Send(ctx context.Context, batch []Record) error
 	Close() error
@@ -94,6 +97,14 @@ func Open(c Config, o Options) (Sink, error) {
 	if c.Format == "ocsf" {
 		form = asOCSF
 	}
+	s, err := newSink(c, o, form)
+	if err != nil {
+		return nil, err
+	}
+	return &guarded{sink: s}, nil
+}
+
+func newSink(c Config, o Options, form form) (Sink, error) {
 	switch c.Type {
 	case "file":
 		return openFile(c.Path, form)
@@ -104,6 +115,47 @@ func Open(c Config, o Options) (Sink, error) {
 	default: // Validate knows no other
 		return newOTLP(c, o, form)
 	}
+}
+
+// A guarded sink may be closed although a Send hangs.
+type guarded struct {
+	sink Sink
+
+	mu      sync.Mutex
+	sending bool
+	closed  bool
+}
+
+var errClosed = errors.New("the sink is closed")
+
+func (s *guarded) Send(ctx context.Context, batch []Record) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return errClosed
+	}
+	s.sending = true
+	s.mu.Unlock()
+	err := s.sink.Send(ctx, batch)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sending = false
+	if s.closed {
+		err = errors.Join(err, s.sink.Close())
+	}
+	return err
+}
+
+func (s *guarded) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	if s.closed = true; s.sending {
+		return nil
+	}
+	return s.sink.Close()
 }
 
 // A form appends a record as one line, without the line feed.
