@@ -125,10 +125,20 @@ func (in *introspector) read(c *jose.Claims) (*verified, error) {
 	if c.Has("iss") && c.Issuer != in.issuer.name {
 		return nil, invalidf("wrong issuer", "the answer is about a token of %.200q", c.Issuer)
 	}
-	if kind, ok := c.Text("token_type"); ok && !strings.EqualFold(kind, "Bearer") && !strings.EqualFold(kind, "DPoP") && kind != "access_token" {
+	kind, _ := c.Text("token_type")
+	proven := strings.EqualFold(kind, "DPoP")
+	if c.Has("token_type") && !proven && !strings.EqualFold(kind, "Bearer") && kind != "access_token" {
 		return nil, invalidf("no access token", "token_type is %.40q", kind)
 	}
-	return in.issuer.describe(c)
+	if why := otherUse(c); why != "" {
+		return nil, invalidf("no access token", "%s", why) // a refresh token is active, too
+	}
+	v, err := in.issuer.describe(c)
+	if err == nil && proven && v.jkt == "" {
+		// RFC 9449 section 6.2 wants the key beside it: without one, whoever has the token could use it.
+		return nil, invalidf("wrong binding", "token_type is DPoP, and the answer names no key")
+	}
+	return v, err
 }
 
 // remember keeps an answer. When there are too many, a quarter goes, whichever: they are asked for again.

@@ -178,12 +178,27 @@ func (t *trust) judgePurpose(v *verified, _ time.Time) error {
 // sections 2 and 3.3.2.11, Back-Channel Logout section 2.4).
 var idOnly = []string{"nonce", "at_hash", "c_hash", "s_hash", "events"}
 
+// otherUse says what of the claims by which products tell their kinds of tokens apart names another kind than access tokens:
+// token_use is Amazon Cognito's and Ory Hydra's, typ is Keycloak's.
+func otherUse(c *jose.Claims) string {
+	if use, _ := c.Text("token_use"); c.Has("token_use") && use != "access" && use != "access_token" {
+		return fmt.Sprintf("token_use is %.40q", use)
+	}
+	if typ, _ := c.Text("typ"); slices.Contains([]string{"id", "refresh", "offline", "logout"}, strings.ToLower(typ)) {
+		return fmt.Sprintf("it calls itself %.40q", typ)
+	}
+	return ""
+}
+
 // foreign says what shows that claims are those of another kind of token; "" where nothing does.
 func foreign(c *jose.Claims, scopes []string) string {
 	for _, name := range idOnly {
 		if c.Has(name) {
 			return "it carries " + name
 		}
+	}
+	if why := otherUse(c); why != "" {
+		return why
 	}
 	if len(scopes) > 0 {
 		return ""
