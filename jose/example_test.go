@@ -32,7 +32,8 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	for _, k := range keys.Find(signed.Header.KeyID, signed.Header.Algorithm) {
+	fitting, _ := keys.Find(signed.Header.KeyID, signed.Header.Algorithm)
+	for _, k := range fitting {
 		if signed.Verify(k) != nil {
 			continue
 		}

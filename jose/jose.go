@@ -16,7 +16,8 @@
 //
 //	keys, _, err := jose.ParseSet(document)
 //	signed, err := jose.Parse(token, jose.Limits{})
-//	for _, k := range keys.Find(signed.Header.KeyID, signed.Header.Algorithm) {
+//	fitting, _ := keys.Find(signed.Header.KeyID, signed.Header.Algorithm)
+//	for _, k := range fitting {
 //		if signed.Verify(k) == nil {
 //			claims, err := jose.ParseClaims(signed.Payload)
 package jose

@@ -168,8 +168,8 @@ func TestSets(t *testing.T) {
 		{"2011-04-29", jose.RS256, 1}, {"2011-04-29", jose.PS256, 0}, {"2011-04-29", jose.ES256, 0}, {"other", jose.RS256, 0},
 		{"", jose.RS256, 1}, {"", jose.EdDSA, 1}, {"", "none", 0}, {"", "", 0},
 	} {
-		if got := len(set.Find(tt.id, tt.alg)); got != tt.want {
-			t.Errorf("Find(%q, %q): got %d keys, want %d", tt.id, tt.alg, got, tt.want)
+		if got, all := set.Find(tt.id, tt.alg); len(got) != tt.want || !all {
+			t.Errorf("Find(%q, %q): got %d keys, %t, want %d", tt.id, tt.alg, len(got), all, tt.want)
 		}
 	}
 	if !set.Has("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs") || set.Has("") {
@@ -184,12 +184,11 @@ func TestSets(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	var many []*jose.Key
-	for range 9 {
-		many = append(many, set.Keys()[0])
-	}
-	if got := len(jose.NewSet(many...).Find("", jose.RS256)); got != 4 {
-		t.Errorf("a token without kid asks for %d verifications, want 4", got)
+	for n, want := range map[int]bool{16: true, 17: false} {
+		many := jose.NewSet(slices.Repeat(set.Keys()[:1], n)...)
+		if got, all := many.Find("", jose.RS256); len(got) != 16 || all != want {
+			t.Errorf("of %d keys that fit a token without kid, %d are tried; all: %t", n, len(got), all)
+		}
 	}
 }
 

@@ -19,7 +19,7 @@ type Set struct {
 const (
 	maxSet     = 1 << 20
 	maxKeys    = 100
-	maxMatches = 4 // keys that one token can ask for
+	maxMatches = 16 // keys that one token can ask for
 )
 
 var setLimits = jsonstream.Limits{Depth: 8, Members: 64, Items: maxKeys, String: 64 << 10, Values: 20_000}
@@ -67,17 +67,18 @@ func NewSet(keys ...*Key) *Set {
 }
 
 // Find returns the keys that may have signed: those of the id that fit a, or, without an id, all that fit it. They are at
-// most four, so that one token cannot ask for a hundred verifications.
-func (s *Set) Find(id string, a Algorithm) []*Key {
-	var found []*Key
+// most sixteen, so that one token cannot ask for a hundred verifications; all reports that there are no more.
+func (s *Set) Find(id string, a Algorithm) (found []*Key, all bool) {
 	for _, k := range s.keys {
-		if (id == "" || k.ID == id) && k.Fits(a) {
-			if found = append(found, k); len(found) == maxMatches {
-				break
-			}
+		if (id != "" && k.ID != id) || !k.Fits(a) {
+			continue
 		}
+		if len(found) == maxMatches {
+			return found, false
+		}
+		found = append(found, k)
 	}
-	return found
+	return found, true
 }
 
 // Keys returns all of them.

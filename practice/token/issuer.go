@@ -134,10 +134,14 @@ func (is *issuer) run(ctx context.Context, k *core) {
 func (is *issuer) verify(ctx context.Context, s *jose.Signed, v *verified, arrived time.Time, l limits) error {
 	id := s.Header.KeyID
 	key, err := is.keys.find(ctx, v.issuedAt, arrived, l, func(set *jose.Set) (*jose.Key, error) {
-		for _, key := range set.Find(id, s.Header.Algorithm) {
+		keys, all := set.Find(id, s.Header.Algorithm)
+		for _, key := range keys {
 			if s.Verify(key) == nil {
 				return key, nil
 			}
+		}
+		if !all {
+			return nil, undecided(time.Second, fmt.Errorf("more than %d keys of the issuer fit it, and the others are not tried", len(keys)))
 		}
 		if id != "" && slices.ContainsFunc(set.Keys(), func(k *jose.Key) bool { return k.ID == id }) {
 			return nil, invalid("wrong signature", nil)

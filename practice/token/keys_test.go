@@ -69,6 +69,40 @@ func (k *keyring) busy() bool {
 	return k.flight != nil
 }
 
+// TestManyKeysWithoutAnID: each of sixteen keys that fit is tried. Where there are more, nobody can tell.
+func TestManyKeysWithoutAnID(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		keys, which    int
+		status, forged int
+	}{
+		{"the fifth key", 5, 4, 204, 401},
+		{"the sixteenth key", 16, 15, 204, 401},
+		{"the first of too many", 17, 0, 204, 503},
+		{"the last of too many", 17, 16, 503, 503},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			is := newTestIssuer(t)
+			var all []*signer
+			for i := range tt.keys {
+				all = append(all, newSigner(t, strconv.Itoa(i)))
+			}
+			is.publish(all...)
+			tokens := newTokens(t, is.config())
+			old := with{"iat": time.Now().Unix() - 120}
+			if v := show(t, tokens, is.token(all[tt.which], with{"kid": nil}, old)); v.status != tt.status {
+				t.Errorf("a good one: %+v", v)
+			}
+			if v := show(t, tokens, is.token(newSigner(t, ""), with{"kid": nil}, old)); v.status != tt.forged {
+				t.Errorf("a forged one: %+v", v)
+			}
+			if v := show(t, tokens, is.token(all[tt.which], nil, old)); v.status != 204 {
+				t.Errorf("a good one with its id: %+v", v)
+			}
+		})
+	}
+}
+
 // TestAKeyThatChangesUnderItsID: an issuer replaces its key and keeps the id. Until the keys may be read again, nobody can tell
 // its new tokens from forged ones: neither is called bad.
 func TestAKeyThatChangesUnderItsID(t *testing.T) {
