@@ -117,6 +117,14 @@ func (d *decoder) refused(path string, key, n *yaml.Node, text string) {
 	d.fail(path, key, n, "%s", text)
 }
 
+// concealed is a text without what the environment gave to nodes.
+func (d *document) concealed(text string, nodes []*yaml.Node) string {
+	for _, n := range nodes {
+		text = conceal(text, d.filled[n], n.Value)
+	}
+	return text
+}
+
 // conceal replaces each beginning of value in text, down to four characters, by what is written instead of it: texts
 // quote and shorten what they complain about.
 func conceal(text, value, written string) string {

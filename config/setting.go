@@ -4,6 +4,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -21,6 +22,9 @@ type Setting struct {
 	Off      string  // why the practice is off here; "" if it is on
 	Own      bool    // the place has a block of its own
 	Layers   []Layer // mode or off first, then each key of the configuration, in the order of the struct
+
+	file    *File
+	decides map[string]*block // of each key that is written, the block that counts
 }
 
 // A Layer says where the value of a key comes from.
@@ -60,19 +64,18 @@ func (f *File) setting(p *practice.Practice, levels ...*level) (*Setting, error)
 		return nil, fmt.Errorf("config: %s was read without the practice %s", f.Path, p.Name)
 	}
 	d := newDecoder(f.doc)
-	s, _ := f.merge(d, p, levels)
+	s := f.merge(d, p, levels)
 	if err := d.result(); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// merge merges the blocks of a practice, the widest level first, and decodes the result once. It also returns, for
-// each key that is given, the block that decides it.
-func (f *File) merge(d *decoder, p *practice.Practice, levels []*level) (*Setting, map[string]*block) {
-	s := &Setting{Practice: p, Config: p.NewConfig(), Own: levels[len(levels)-1].blocks[p.Name] != nil}
-	s.state(f, levels)
+// merge merges the blocks of a practice, the widest level first, and decodes the result once.
+func (f *File) merge(d *decoder, p *practice.Practice, levels []*level) *Setting {
 	decides := map[string]*block{}
+	s := &Setting{Practice: p, Config: p.NewConfig(), Own: levels[len(levels)-1].blocks[p.Name] != nil, file: f, decides: decides}
+	s.state(f, levels)
 	for _, l := range levels {
 		if b := l.blocks[p.Name]; b != nil {
 			for _, e := range b.entries {
@@ -91,7 +94,38 @@ func (f *File) merge(d *decoder, p *practice.Practice, levels []*level) (*Settin
 		d.field(join(b.path, fd.name), e.key, e.value, v, fd)
 		s.Layers = append(s.Layers, Layer{fd.name, showNode(e.value, fd.kind), f.from(e.key)})
 	}
-	return s, decides
+	return s
+}
+
+// Placed gives what Build says of the configuration its place in the file, as what Validate says has one: an error whose
+// text begins with a key that is written becomes an *Error there. Every other one gets the practice's name.
+func (s *Setting) Placed(err error) error {
+	found := flatten(err)
+	for i, err := range found {
+		steps, rest := splitPath(err.Error())
+		what, ok := strings.CutPrefix(rest, ": ")
+		if !ok || len(steps) == 0 || s.decides[steps[0]] == nil {
+			found[i] = fmt.Errorf("%s: %w", s.Practice.Name, err)
+			continue
+		}
+		b := s.decides[steps[0]]
+		what = s.file.doc.concealed(what, s.filled())
+		found[i] = s.file.Errorf(b.path+"."+strings.TrimSuffix(err.Error(), rest), "%s", what)
+	}
+	if len(found) == 1 {
+		return found[0]
+	}
+	return errors.Join(found...)
+}
+
+// filled are the values in the blocks that count which came from the environment.
+func (s *Setting) filled() []*yaml.Node {
+	var all []*yaml.Node
+	for name, b := range s.decides {
+		e, _ := b.entry(name)
+		all = append(all, s.file.doc.filledBelow(e.value)...)
+	}
+	return all
 }
 
 // state decides between enforcing, observing and being off.
@@ -153,7 +187,7 @@ func (r *reader) checkSetting(p *practice.Practice, levels ...*level) {
 			at, key = b.path, b.key
 		}
 	}
-	s, decides := r.file.merge(r.decoder, p, levels)
+	s := r.file.merge(r.decoder, p, levels)
 	if s.Off != "" {
 		return
 	}
@@ -161,14 +195,10 @@ func (r *reader) checkSetting(p *practice.Practice, levels ...*level) {
 	if len(errs) == 0 {
 		return
 	}
-	var filled []*yaml.Node
-	for name, b := range decides {
-		e, _ := b.entry(name)
-		filled = append(filled, r.doc.filledBelow(e.value)...)
-	}
+	filled := s.filled()
 	for _, err := range errs {
 		if !r.full() {
-			r.invalid(err.Error(), at, key, decides, filled)
+			r.invalid(err.Error(), at, key, s.decides, filled)
 		}
 	}
 }
@@ -182,9 +212,7 @@ func (r *reader) invalid(text, at string, key *yaml.Node, decides map[string]*bl
 	if !located {
 		what = text
 	}
-	for _, n := range filled {
-		what = conceal(what, r.doc.filled[n], n.Value)
-	}
+	what = r.doc.concealed(what, filled)
 	if !located {
 		r.fail(at, key, nil, "%s", what)
 		return

@@ -4,6 +4,8 @@
 package config
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"path/filepath"
 	"sync"
@@ -215,6 +217,37 @@ apis:
 	}
 	if l := gateway(t, parse(t, api), ratelimit).Layers; l[2] != (Layer{"per", "1m", "default"}) {
 		t.Errorf("got %v", l[2])
+	}
+}
+
+func TestWhatBuildSaysGetsItsPlace(t *testing.T) {
+	t.Setenv("YETT_TEST_TEAM", "hunter2hunter2")
+	f := parse(t, `waf: { paranoia: 2, labels: { team: "${YETT_TEST_TEAM}" } }
+apis:
+  - name: shop
+    openapi: shop.openapi.yaml
+    upstream: http://127.0.0.1:9000
+    operations:
+      importOrders:
+        waf: { rules: [{ id: none }] }
+`)
+	s := operation(t, f, "importOrders", waf)
+	broken := errors.New("the disk is gone")
+	err := s.Placed(errors.Join(
+		errors.New("rules[0].id: there is no such rule (try 942100)"),
+		errors.New(`labels["team"]: "hunter2hunter2" is nobody`),
+		fmt.Errorf("paranoia of %d: %w", 2, broken),
+		errors.New("limits.depth: is a default"),
+	))
+	want := `yett.yaml:8: apis[0].operations.importOrders.waf.rules[0].id: there is no such rule (try 942100)
+yett.yaml:1: waf.labels["team"]: "${YETT_TEST_TEAM}" is nobody
+waf: paranoia of 2: the disk is gone
+waf: limits.depth: is a default`
+	if err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+	if !errors.Is(err, broken) {
+		t.Error("what was wrapped is lost")
 	}
 }
 

@@ -4,8 +4,10 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"yett/api"
@@ -21,8 +23,8 @@ type Plan struct {
 	Loosened   int // practices that are off somewhere, each with its reason
 }
 
-// Check reads a configuration and its descriptions without starting or changing anything.
-func Check(file *config.File) (*Plan, error) {
+// Check reads a configuration, its descriptions and all else that it names, without starting or changing anything.
+func Check(ctx context.Context, file *config.File) (*Plan, error) {
 	if len(file.APIs) == 0 {
 		return nil, errNoAPI
 	}
@@ -59,7 +61,31 @@ func Check(file *config.File) (*Plan, error) {
 			}
 		}
 	}
-	return p, errors.Join(all...)
+	if err := errors.Join(all...); err != nil {
+		return nil, err
+	}
+	return p, rehearse(ctx, file)
+}
+
+// rehearse builds the gate over a data directory that is gone afterwards: what only its building finds wrong, a list that
+// cannot be read or an operation that is not there, is found before the start. The data directory itself is not opened, so
+// whether its key still fits is not known, and no address is taken.
+func rehearse(ctx context.Context, file *config.File) (err error) {
+	dir, err := os.MkdirTemp("", "yett-check-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	elsewhere := *file
+	elsewhere.Data = dir
+	if elsewhere.PublicURL == "" {
+		elsewhere.PublicURL = "https://localhost"
+	}
+	g, err := open(ctx, &elsewhere, nil, Options{})
+	if err != nil {
+		return err
+	}
+	return g.Close()
 }
 
 // BodyContract says in a few words what body an operation takes: "JSON, 9 fields, 64 KB".

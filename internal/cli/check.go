@@ -17,12 +17,12 @@ import (
 // checkCommand reads a configuration, or a description alone, and tells all that is wrong in one run.
 func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{Use: "check [OPENAPI]", Short: "is the configuration well; nothing is started", Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := a.toCheck(args)
 			if err != nil {
 				return err
 			}
-			plan, err := gateway.Check(file)
+			plan, err := gateway.Check(cmd.Context(), file)
 			if err != nil {
 				return err
 			}

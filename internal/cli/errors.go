@@ -148,7 +148,7 @@ func taken(err error) *failure {
 	return &failure{what: fmt.Sprintf("https://%s is taken by another process", op.Addr), hint: "use " + flag + " " + other}
 }
 
-// findings lists what is wrong in files, or nil if err is something else.
+// findings lists what is wrong in files and what was found beside it, or nil if nothing is wrong in files.
 func findings(err error) []error {
 	switch e := err.(type) { //nolint:errorlint // the shape of this very error, not of what it wraps
 	case nil, *failure:
@@ -156,11 +156,18 @@ func findings(err error) []error {
 	case *config.Error, *source.Error:
 		return []error{err}
 	case interface{ Unwrap() []error }:
-		var all []error
+		var all, others []error
 		for _, inner := range e.Unwrap() {
-			all = append(all, findings(inner)...)
+			if found := findings(inner); len(found) > 0 {
+				all = append(all, found...)
+			} else if inner != nil {
+				others = append(others, inner)
+			}
 		}
-		return all
+		if len(all) == 0 {
+			return nil
+		}
+		return append(all, others...) // what has no place in a file is told all the same
 	}
 	return findings(errors.Unwrap(err))
 }

@@ -4,6 +4,7 @@
 package allowlist
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -68,15 +69,11 @@ func (ls *levels) inherits(c Config, a *api.API, op *api.Operation) error {
 	}
 	sameNetworks := up.config.Networks != nil && c.Networks != nil && slices.Equal(*up.config.Networks, *c.Networks)
 	sameFiles := slices.Equal(up.config.NetworksFiles, c.NetworksFiles)
-	where := a.Name
-	if op != nil {
-		where += " " + op.ID
-	}
 	switch {
 	case len(c.NetworksFiles) > 0 && sameFiles && c.Networks != nil && !sameNetworks:
-		return fmt.Errorf("%s: networks: the files of the level above would admit more (write networks_files: [] beside it)", where)
+		return errors.New("networks: the files of the level above would admit more (write networks_files: [] beside it)")
 	case sameNetworks && len(*c.Networks) > 0 && len(c.NetworksFiles) > 0 && !sameFiles:
-		return fmt.Errorf("%s: networks_files: the networks of the level above would admit more (write networks: [] beside it)", where)
+		return errors.New("networks_files: the networks of the level above would admit more (write networks: [] beside it)")
 	}
 	return nil
 }

@@ -165,10 +165,10 @@ func TestListsThatLookNarrowerThanTheyAre(t *testing.T) {
 		want             string // in the error; "" is well
 	}{
 		{"the same at every level", both, both, both, ""},
-		{"networks beside files from above", fromFile, fromFile, both, "shop importOrders: networks:"},
-		{"the same at an API", fromFile, both, both, "shop: networks:"},
-		{"files beside networks from above", written, written, both, "shop importOrders: networks_files:"},
-		{"other files beside networks from above", both, both, Config{Networks: both.Networks, NetworksFiles: []string{other}}, "shop importOrders: networks_files:"},
+		{"networks beside files from above", fromFile, fromFile, both, "networks: the files"},
+		{"the same at an API", fromFile, both, both, "networks: the files"},
+		{"files beside networks from above", written, written, both, "networks_files: the networks"},
+		{"other files beside networks from above", both, both, Config{Networks: both.Networks, NetworksFiles: []string{other}}, "networks_files: the networks"},
 		{"networks instead of files", fromFile, fromFile, Config{Networks: written.Networks, NetworksFiles: []string{}}, ""},
 		{"files instead of networks", written, written, Config{Networks: listed(), NetworksFiles: []string{file}}, ""},
 		{"all is new", Config{}, both, Config{Networks: listed("192.0.2.2/32"), NetworksFiles: []string{other}}, ""},

@@ -4,6 +4,7 @@
 package inventory
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -53,7 +54,7 @@ func (c *catalogue) configureAPI(conf Config, a *api.API) error {
 	c.own[a] = conf
 	if !conf.Disable.equal(c.gateway.Disable) {
 		if err := known(conf.Disable, a.Operations); err != nil {
-			return fmt.Errorf("api %s: %w", a.Name, err)
+			return err
 		}
 	}
 	for _, op := range a.Operations {
@@ -69,7 +70,7 @@ func (c *catalogue) configureAPI(conf Config, a *api.API) error {
 func (c *catalogue) configureOperation(conf Config, op *api.Operation) error {
 	c.debug[op] = conf.AllowDebug
 	if d := conf.Disable; !d.equal(c.gateway.Disable) && !d.equal(c.own[op.API].Disable) {
-		return fmt.Errorf("api %s: operation %s: disable does not belong to one operation (move it to the API's own inventory block)", op.API.Name, op.ID)
+		return errors.New("disable: does not belong to one operation (move it to the API's own inventory block)")
 	}
 	return nil
 }

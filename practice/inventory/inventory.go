@@ -20,6 +20,7 @@ package inventory
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -69,7 +70,7 @@ func New(c Config, o Options) (*Inventory, error) {
 	}
 	for _, a := range o.APIs {
 		if err := inv.catalogue.configureAPI(c, a); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("api %s: %w", a.Name, err)
 		}
 	}
 	return inv, nil

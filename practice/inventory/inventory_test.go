@@ -119,7 +119,7 @@ func TestAnAPIAddsToWhatTheGatewayDisables(t *testing.T) {
 	if err := c.configureOperation(Config{Disable: Disable{Operations: []string{"putNote"}}}, op); err == nil {
 		t.Error("an operation's block disables another one, and nobody notices")
 	}
-	if err := c.configureAPI(Config{Disable: Disable{Operations: []string{"putNot"}}}, a); err == nil || !strings.Contains(err.Error(), "api notes: ") {
+	if err := c.configureAPI(Config{Disable: Disable{Operations: []string{"putNot"}}}, a); err == nil || !strings.HasPrefix(err.Error(), "disable.operations[0]: ") {
 		t.Errorf("a misspelt name at the API: %v", err)
 	}
 }
