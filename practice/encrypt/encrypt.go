@@ -60,6 +60,9 @@ type Vault struct {
 
 	kek atomic.Pointer[KEK]
 
+	patience time.Duration // for what was replaced to be gone from the disk
+	residue  atomic.Bool   // what was replaced may still lie there
+
 	mu      sync.Mutex // of changes to keysets, and of what follows
 	classes map[string]*class
 }
@@ -72,7 +75,7 @@ func Open(ctx context.Context, o Options) (*Vault, error) {
 	if o.Store == nil || o.KEK == nil {
 		return nil, errors.New("encrypt: no store, or no key-encryption key")
 	}
-	v := &Vault{db: o.Store, files: o.Files, now: o.Now, log: o.Log, classes: make(map[string]*class)}
+	v := &Vault{db: o.Store, files: o.Files, now: o.Now, log: o.Log, patience: scrubTime, classes: make(map[string]*class)}
 	v.kek.Store(&o.KEK)
 	if v.now == nil {
 		v.now = time.Now
@@ -108,8 +111,14 @@ func (v *Vault) adopt(ctx context.Context, rows []row, previous KEK) error {
 		v.classes[r.class] = newClass(v, r.class, k)
 		older = older || r.kek != v.by().ID()
 	}
-	if older {
-		return v.rewrap(ctx, v.by(), known...)
+	if !older {
+		return nil
+	}
+	if err := v.rewrap(ctx, v.by(), known...); err != nil {
+		return err
+	}
+	if err := v.scrub(ctx); err != nil {
+		v.log.Error("keysets under the previous key-encryption key may still lie on the disk", "err", err)
 	}
 	return nil
 }

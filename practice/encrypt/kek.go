@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 	"github.com/tink-crypto/tink-go/v2/tink"
@@ -165,8 +166,44 @@ func readKEK(dir *store.Dir, name string) (KEK, error) {
 }
 
 // RotateKEK makes a new key-encryption key beside the data and wraps every keyset by it. Killed at any moment, the next start
-// finds the one key or the other, and opens with it.
+// finds the one key or the other, and opens with it. A *ResidueError says that it is done, and that keysets under the old key
+// may still lie on the disk.
 func (v *Vault) RotateKEK(ctx context.Context) error {
+	if err := v.changeKEK(ctx); err != nil {
+		return err
+	}
+	return v.scrub(ctx)
+}
+
+// A ResidueError says that a change came to pass, and that what it replaced may still lie in the files of the store.
+type ResidueError struct{ Err error }
+
+func (e *ResidueError) Error() string { return e.Err.Error() }
+
+// Unwrap returns why it could not be removed.
+func (e *ResidueError) Unwrap() error { return e.Err }
+
+// scrubTime bounds how long a change waits for the disk; Run goes on with what is left.
+const scrubTime = time.Minute
+
+// scrub makes the files of the store forget keysets and values that were replaced.
+func (v *Vault) scrub(ctx context.Context) error {
+	v.residue.Store(true)
+	ctx, cancel := context.WithTimeout(ctx, v.patience)
+	defer cancel()
+	err := v.db.Scrub(ctx)
+	if err == nil {
+		v.residue.Store(false)
+		return nil
+	}
+	// Whoever reads old rows will have read them. What has another reason has it the next time too.
+	if !errors.Is(err, store.ErrBusy) && ctx.Err() == nil {
+		v.residue.Store(false)
+	}
+	return &ResidueError{err}
+}
+
+func (v *Vault) changeKEK(ctx context.Context) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if _, ok := v.by().(*local); !ok {

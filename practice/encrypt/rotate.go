@@ -207,6 +207,11 @@ func (v *Vault) settle(ctx context.Context) error {
 	for _, name := range v.Names() {
 		all = append(all, v.settleClass(ctx, name))
 	}
+	if v.residue.Load() {
+		if err := v.scrub(ctx); err != nil {
+			all = append(all, fmt.Errorf("keys and values that were replaced may still lie on the disk: %w", err))
+		}
+	}
 	return errors.Join(all...)
 }
 
@@ -227,6 +232,7 @@ func (v *Vault) settleClass(ctx context.Context, name string) error {
 	if left, err := v.countOlder(ctx, c); left > 0 || err != nil {
 		return err
 	}
+	v.residue.Store(true)
 	return v.edit(ctx, c, func(old *keys) (*keyset.Handle, time.Time, error) {
 		info := old.handle.KeysetInfo()
 		if info.GetPrimaryKeyId() != k.handle.KeysetInfo().GetPrimaryKeyId() {

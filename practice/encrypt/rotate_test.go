@@ -4,6 +4,7 @@
 package encrypt
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -73,6 +74,100 @@ func TestARotationSealsEveryValueAnew(t *testing.T) {
 	}
 	if _, err := s.Open(t.Context(), old, r.kept.Place("0001")); err == nil {
 		t.Error("the removed key still opens")
+	}
+}
+
+// onDisk reports whether the files of the store hold some bytes: what is deleted must not be found in free pages or in the log.
+func (r *rig) onDisk(blob []byte) bool {
+	r.t.Helper()
+	if len(blob) < 16 {
+		r.t.Fatalf("%x is found by chance", blob)
+	}
+	files, err := filepath.Glob(r.dir.Path("yett.db*"))
+	r.ok(err)
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		r.ok(err)
+		if bytes.Contains(raw, blob) {
+			return true
+		}
+	}
+	return false
+}
+
+// wrapped is a keyset as it lies in the store.
+func (r *rig) wrapped(class string) []byte {
+	r.t.Helper()
+	row, err := readRow(r.t.Context(), r.db, class)
+	r.ok(err)
+	return row.wrapped
+}
+
+func TestReplacedKeysAreGoneFromTheDisk(t *testing.T) {
+	r := newRig(t)
+	k, err := open(Config{}, r.env())
+	r.ok(err)
+	s := r.class(k.vault, "notes", r.kept)
+	for i := range 300 {
+		r.put(s, fmt.Sprint(i), fmt.Sprint("note ", i))
+	}
+	gone := func(what string, blobs ...[]byte) {
+		t.Helper()
+		for _, b := range blobs {
+			if r.onDisk(b) {
+				t.Errorf("after %s the old bytes are still on the disk", what)
+			}
+		}
+	}
+
+	old := r.wrapped("notes")
+	if !r.onDisk(old) {
+		t.Fatal("the search finds nothing")
+	}
+	r.ok(k.vault.RotateKEK(t.Context()))
+	gone("a change of the key-encryption key", old)
+
+	old = r.wrapped("notes")
+	elsewhere := Config{KEK: secretFile(t, bytes.Repeat([]byte{5}, 32))}
+	k, err = open(elsewhere, r.env())
+	r.ok(err)
+	gone("a start with another key-encryption key", old)
+
+	s = r.class(k.vault, "notes", r.kept)
+	old, value := r.wrapped("notes"), r.sealed("7")
+	_, err = k.vault.Rotate(t.Context(), "notes")
+	r.ok(err)
+	k.vault.now = func() time.Time { return time.Now().Add(settleAfter) }
+	r.ok(k.vault.settle(t.Context()))
+	gone("the removal of old keys", old, value)
+	if got := r.get(s, "7"); got != "note 7" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// Where somebody still reads what was replaced, the change holds, is told, and Run goes on.
+func TestWhatCannotBeScrubbedNowIsToldAndTriedAgain(t *testing.T) {
+	r := newRig(t)
+	k, err := open(Config{}, r.env())
+	r.ok(err)
+	r.put(r.class(k.vault, "notes", r.kept), "1", "secret")
+	rows, err := r.db.QueryContext(t.Context(), "SELECT wrapped FROM encrypt_keysets")
+	r.ok(err)
+	defer func() { _ = rows.Close() }() // closed below; again is no error
+	if !rows.Next() {
+		t.Fatal("no rows")
+	}
+	old := r.wrapped("notes")
+	k.vault.patience = 200 * time.Millisecond
+	out, err := k.rotate(t.Context(), nil, true)
+	r.ok(err)
+	if out.KEK == "" || out.Residue == "" {
+		t.Errorf("got %+v", out)
+	}
+	r.ok(rows.Close())
+	r.ok(k.vault.settle(t.Context()))
+	if r.onDisk(old) {
+		t.Error("the old bytes are still on the disk")
 	}
 }
 

@@ -33,7 +33,8 @@ func (k *kept) routes() []practice.Route {
 // A Rotation is what a rotation did.
 type Rotation struct {
 	Classes []Rotated `json:"classes"`
-	KEK     string    `json:"kek,omitempty"` // id of the new key-encryption key, where it was changed
+	KEK     string    `json:"kek,omitempty"`     // id of the new key-encryption key, where it was changed
+	Residue string    `json:"residue,omitempty"` // why keysets under the old one may still lie on the disk
 }
 
 // Rotated is a class with a new key.
@@ -90,6 +91,10 @@ func (k *kept) rotate(ctx context.Context, names []string, kek bool) (Rotation, 
 	out := Rotation{Classes: []Rotated{}}
 	if kek {
 		err := k.vault.RotateKEK(ctx)
+		if left, ok := errors.AsType[*ResidueError](err); ok {
+			k.vault.log.Error("keysets under the old key-encryption key may still lie on the disk", "err", left)
+			out.Residue, err = left.Error(), nil
+		}
 		out.KEK = k.vault.by().ID()
 		return out, err
 	}
