@@ -116,6 +116,10 @@ func (a *app) encryptRotateCommand() *cobra.Command {
 				if kek {
 					a.out.Println(a.out.Bold("The key-encryption key is new: " + r.KEK + "."))
 					a.out.Println("Backups of the data from before open with the old one alone.")
+					a.out.Println("If somebody else may know the old one, replace the keys that it wrapped too: yett encrypt rotate")
+					if r.Residue != "" {
+						a.out.Println(a.out.Soon(a.out.Symbol("▲")) + " Those keys, wrapped by the old one, may still lie on the disk: " + r.Residue)
+					}
 					return nil
 				}
 				a.printRotation(r)
