@@ -6,50 +6,99 @@
 package ledger
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// A counter hands out numbers.
-type counter struct {
+// A page is the counter's file in memory.
+type page struct {
 	file *os.File
-	page []byte
-	seq  *atomic.Uint64 // in page
-	open *atomic.Int64  // in page
+	b    []byte
+	seq  *atomic.Uint64 // in b
+	open *atomic.Int64  // in b
+	gone atomic.Bool    // the file was cut: touching it raised a fault
 }
 
-func newCounter(dir string, seq uint64) (*counter, error) {
-	f, err := openCounter(dir, seq)
+func newPage(f *os.File) (*page, error) {
+	b, err := unix.Mmap(int(f.Fd()), 0, counterSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED) // #nosec G115 -- a descriptor is small
 	if err != nil {
 		return nil, err
 	}
-	page, err := unix.Mmap(int(f.Fd()), 0, counterSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED) // #nosec G115 -- a descriptor is small
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
 	// The page is aligned, and so are 48 and 56.
-	c := &counter{f, page,
-		(*atomic.Uint64)(unsafe.Pointer(&page[48])), // #nosec G103
-		(*atomic.Int64)(unsafe.Pointer(&page[56])),  // #nosec G103
+	p := &page{file: f, b: b,
+		seq:  (*atomic.Uint64)(unsafe.Pointer(&b[48])), // #nosec G103
+		open: (*atomic.Int64)(unsafe.Pointer(&b[56])),  // #nosec G103
 	}
-	// The page stays as long as anybody has the counter: who was under way when the log was closed may still count, and
-	// must not find the memory gone.
-	runtime.AddCleanup(c, func(p []byte) { _ = unix.Munmap(p) }, page) // nobody is left to tell
-	return c, nil
+	// The page stays as long as anybody has it: who was under way when the log was closed may still count, and must not
+	// find the memory gone.
+	runtime.AddCleanup(p, func(b []byte) { _ = unix.Munmap(b) }, b) // nobody is left to tell
+	return p, nil
 }
 
-// close says whether everything that has a number is in the log.
-func (c *counter) close(clean bool) error {
-	if clean {
-		c.page[64] = 1
+// reach has the page say n at least.
+func (p *page) reach(n uint64) {
+	if p.gone.Load() {
+		return
 	}
-	return errors.Join(c.file.Sync(), c.file.Close())
+	defer p.faulty(debug.SetPanicOnFault(true))
+	for {
+		have := p.seq.Load()
+		if have >= n || p.seq.CompareAndSwap(have, n) {
+			return
+		}
+	}
 }
 
-// sync brings the numbers to the disk, for the machine's own end.
-func (c *counter) sync() error { return c.file.Sync() }
+// add counts d more under way.
+func (p *page) add(d int64) {
+	if p.gone.Load() {
+		return
+	}
+	defer p.faulty(debug.SetPanicOnFault(true))
+	p.open.Add(d)
+}
+
+// write puts everything in place but the numbers, which who counts has written, and brings them up to b's.
+func (p *page) write(b []byte) error {
+	if p.gone.Load() {
+		return errFault
+	}
+	func() {
+		defer p.faulty(debug.SetPanicOnFault(true))
+		copy(p.b[:48], b)
+		copy(p.b[64:88], b[64:])
+	}()
+	p.reach(binary.NativeEndian.Uint64(b[48:]))
+	if p.gone.Load() {
+		return errFault
+	}
+	return nil
+}
+
+var errFault = errors.New("the counter's file was cut")
+
+// faulty turns the fault of a page whose file was cut into a mark: without it, whoever may write the file could end the
+// process.
+func (p *page) faulty(before bool) {
+	debug.SetPanicOnFault(before)
+	r := recover()
+	if r == nil {
+		return
+	}
+	if _, ok := r.(interface {
+		runtime.Error
+		Addr() uintptr
+	}); !ok {
+		panic(r)
+	}
+	p.gone.Store(true)
+}
+
+func fsyncDir(d *os.File) error { return d.Sync() }

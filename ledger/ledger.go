@@ -21,11 +21,13 @@ import (
 
 // Options shape a Log.
 type Options struct {
-	Key         string           // that signs the checkpoints, made by NewKey
-	Heads       Heads            // nil: a consistent rollback of all files cannot be told
-	Now         func() time.Time // default: time.Now
-	Log         *slog.Logger     // default: nowhere
-	SegmentSize int64            // bytes of lines after which a new segment begins; default 64 MiB
+	Key   string           // that signs the checkpoints, made by NewKey
+	Heads Heads            // nil: a consistent rollback of all files cannot be told
+	Now   func() time.Time // default: time.Now
+	Log   *slog.Logger     // default: nowhere
+	// Elapsed tells how much time really passed, whatever the clock says. Default: that of the process.
+	Elapsed     func() time.Duration
+	SegmentSize int64 // bytes of lines after which a new segment begins; default 64 MiB
 	// Index makes the index of a closed segment of its lines; the same lines always make the same bytes. Nil: none.
 	Index func(iter.Seq2[[]byte, error]) ([]byte, error)
 }
@@ -39,6 +41,10 @@ type Log struct {
 	verifier note.Verifier
 	counter  *counter // from Begin on
 	catalog  catalog
+	clock    clock
+
+	aging sync.Mutex
+	ages  map[string]time.Time // when segments were closed
 
 	begin    sync.Mutex // one Begin at a time
 	began    atomic.Bool
@@ -51,18 +57,21 @@ type Log struct {
 	number  int64 // of the newest checkpoint
 	signed  int64 // lines under it
 
-	mu       sync.Mutex // of everything below
-	tree     frontier   // of all lines, written or buffered
-	seq      uint64     // of the last of them
-	name     string     // of the segment that is open, or was last
-	file     *os.File   // its lines; nil: the next flush begins a segment
-	hashes   *os.File   // its tree
-	size     int64      // bytes of lines in file
-	treeSize int64      // bytes in hashes
-	start    frontier   // before the segment
-	buf      []byte     // lines for file
-	treeBuf  []byte     // entries for hashes
-	ready    bool       // mended
+	remembered time.Duration // Elapsed when the time that is known was last kept
+
+	mu       sync.Mutex    // of everything below
+	opened   time.Duration // Elapsed when the segment was opened here
+	tree     frontier      // of all lines, written or buffered
+	seq      uint64        // of the last of them
+	name     string        // of the segment that is open, or was last
+	file     *os.File      // its lines; nil: the next flush begins a segment
+	hashes   *os.File      // its tree
+	size     int64         // bytes of lines in file
+	treeSize int64         // bytes in hashes
+	start    frontier      // before the segment
+	buf      []byte        // lines for file
+	treeBuf  []byte        // entries for hashes
+	ready    bool          // mended
 	closed   bool
 }
 
@@ -77,6 +86,10 @@ const maxSegment = 3 << 30
 func Open(ctx context.Context, dir string, o Options) (*Log, error) {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Elapsed == nil {
+		began := time.Now()
+		o.Elapsed = func() time.Duration { return time.Since(began) }
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -99,7 +112,7 @@ func Open(ctx context.Context, dir string, o Options) (*Log, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	l := &Log{dir: dir, o: o, signer: signer, verifier: verifier, catalog: catalog{dir: dir}}
+	l := &Log{dir: dir, o: o, signer: signer, verifier: verifier, catalog: catalog{dir: dir}, clock: clock{now: o.Now, elapsed: o.Elapsed}}
 	return l, l.resume(ctx)
 }
 
@@ -137,13 +150,13 @@ func (l *Log) Begin() error {
 }
 
 // Number takes the next number. Whoever takes one writes a line with it, or a gap that names it, and in order.
-func (l *Log) Number() uint64 { return l.counter.seq.Add(1) }
+func (l *Log) Number() uint64 { return l.counter.next() }
 
 // Enter counts one more thing under way that will take a number when it Leaves.
-func (l *Log) Enter() { l.counter.open.Add(1) }
+func (l *Log) Enter() { l.counter.under(1) }
 
 // Leave takes back Enter.
-func (l *Log) Leave() { l.counter.open.Add(-1) }
+func (l *Log) Leave() { l.counter.under(-1) }
 
 // Write appends a line, without a line feed in it, whose number is seq. A full buffer goes to the file at once, the rest
 // with Sync; what a file does not take stays in the buffer. Waiting tells how much that is.
@@ -260,6 +273,7 @@ func (l *Log) openSegment() error {
 		return errors.Join(err, hashes.Close())
 	}
 	l.catalog.forget()
+	l.opened = l.o.Elapsed()
 	l.name, l.file, l.hashes, l.size, l.treeSize = name, file, hashes, 0, int64(len(header))
 	return nil
 }
@@ -280,11 +294,13 @@ func (l *Log) Sync(ctx context.Context) error {
 	return l.closeSegment(ctx)
 }
 
-// due reports whether the open segment should be closed.
+// due reports whether the open segment should be closed: it is full, or its day is over. A day of real time ends it too,
+// because its name may be of a clock that was ahead.
 func (l *Log) due() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.file != nil && (l.size >= l.o.SegmentSize || l.o.Now().UTC().Format(time.DateOnly) > l.name[:len(time.DateOnly)] || l.taken())
+	return l.file != nil && (l.size >= l.o.SegmentSize || l.o.Now().UTC().Format(time.DateOnly) > l.name[:len(time.DateOnly)] ||
+		l.o.Elapsed()-l.opened >= 24*time.Hour || l.taken())
 }
 
 // taken reports whether somebody moved or removed a file of the open segment. What follows then stands in a new one.
@@ -330,14 +346,27 @@ func (l *Log) sync(ctx context.Context) error {
 	err := l.flush()
 	file, hashes, tree, seq, name := l.file, l.hashes, l.tree.clone(), l.seq, l.name
 	l.mu.Unlock()
-	if err != nil || file == nil || tree.size <= l.signed {
+	l.clock.look()
+	if err != nil {
 		return err
 	}
+	if file == nil || tree.size <= l.signed {
+		return l.rest()
+	}
 	// Only Sync closes them, so they are open still.
-	if err := errors.Join(file.Sync(), hashes.Sync(), l.counter.sync()); err != nil {
+	if err := errors.Join(file.Sync(), hashes.Sync(), l.counter.sync(l.clock.state())); err != nil {
 		return err
 	}
 	return l.checkpoint(ctx, tree, seq, name)
+}
+
+// rest keeps the time that is known of a log that nobody writes to, now and then.
+func (l *Log) rest() error {
+	if l.counter == nil || l.o.Elapsed()-l.remembered < 10*time.Minute {
+		return nil
+	}
+	l.remembered = l.o.Elapsed()
+	return l.counter.sync(l.clock.state())
 }
 
 // checkpoint signs the tree as it lies on the disk.

@@ -67,6 +67,7 @@ type stand struct {
 	key  string
 	h    *heads
 	now  time.Time
+	off  time.Duration // of the clock
 	size int64
 	log  *Log
 }
@@ -77,11 +78,20 @@ func newStand(t *testing.T) *stand {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &stand{t: t, dir: t.TempDir(), key: key, h: new(heads), now: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC), size: 8 << 10}
+	return &stand{t: t, dir: t.TempDir(), key: key, h: new(heads), now: began, size: 8 << 10}
 }
 
 func (s *stand) options() Options {
-	return Options{Key: s.key, Heads: s.h, Now: func() time.Time { return s.now }, SegmentSize: s.size, Index: joined}
+	return Options{Key: s.key, Heads: s.h, Now: func() time.Time { return s.now }, Elapsed: func() time.Duration { return s.now.Sub(began) - s.off }, SegmentSize: s.size, Index: joined}
+}
+
+// began is when the time of all stands begins.
+var began = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+
+// set sets the clock, while no time passes.
+func (s *stand) set(ahead time.Duration) {
+	s.now = s.now.Add(ahead)
+	s.off += ahead
 }
 
 func (s *stand) open() *Log {
@@ -354,13 +364,12 @@ func TestOldSegmentsExpireAndTheLogSaysSo(t *testing.T) {
 	s.write(100)
 	s.now = s.now.AddDate(0, 0, 1)
 	s.write(10)
-	s.now = s.now.AddDate(0, 0, 40)
-	if before, err := s.log.Expirable(30 * 24 * time.Hour); err != nil || before != 0 {
-		t.Fatalf("while the youngest line of the segments may be young: %d, %v", before, err)
-	}
-	s.now = s.now.AddDate(0, 0, -40)
 	s.write(90)
-	s.now = s.now.AddDate(0, 0, 40)
+	s.now = s.now.Add(30*24*time.Hour - time.Minute)
+	if before, err := s.log.Expirable(30 * 24 * time.Hour); err != nil || before != 0 {
+		t.Fatalf("while the youngest line of the segment is young: %d, %v", before, err)
+	}
+	s.now = s.now.Add(2 * time.Minute)
 	before, err := s.log.Expirable(30 * 24 * time.Hour)
 	if err != nil || before != 110 {
 		t.Fatalf("expirable: %d, %v", before, err)

@@ -30,8 +30,9 @@ type resumption struct {
 	missing []byte
 	notes   int64 // bytes of whole checkpoints
 	gap     *Notice
-	head    *Notice // what is wrong with the head
-	first   bool    // no head was ever kept
+	head    *Notice   // what is wrong with the head
+	signed  time.Time // when the newest checkpoint was made
+	first   bool      // no head was ever kept
 }
 
 // resume works out how the log goes on.
@@ -68,6 +69,7 @@ func (l *Log) resume(ctx context.Context) error {
 	if err := l.readNotes(r, found); err != nil {
 		return err
 	}
+	l.know(counted, r.signed, newest)
 	if len(found) > 0 {
 		err = l.resumeAt(r, found[len(found)-1], newest)
 	} else if newest != nil {
@@ -91,6 +93,18 @@ func (l *Log) resume(ctx context.Context) error {
 	return nil
 }
 
+// know tells the clock what time it was when the log was last written.
+func (l *Log) know(counted counts, signed time.Time, newest *head) {
+	known := counted.known
+	if known.IsZero() {
+		known = signed
+	}
+	if known.IsZero() && newest != nil && newest.at.Number > 0 {
+		known = newest.at.Time
+	}
+	l.clock.set(known, counted.held)
+}
+
 // doubt says what is wrong with the head that is kept elsewhere, nil if nothing is.
 func (l *Log) doubt(newest *head, any bool) *Notice {
 	switch {
@@ -104,20 +118,23 @@ func (l *Log) doubt(newest *head, any bool) *Notice {
 
 // missing says which numbers have no line after the last one, nil if all have.
 func missing(seq uint64, c counts, stopped bool) *Notice {
-	if c.clean && c.boot != "" && c.seq == seq || seq == 0 && c.seq == 0 {
+	if c.clean && c.present && c.seq == seq || seq == 0 && c.seq == 0 {
 		return nil
 	}
 	to := max(c.seq, seq) + c.open
 	switch {
-	case c.boot == "" && stopped:
+	case !c.present && stopped:
 		return nil // an older log, or one without a counter, that was closed in order
-	case c.boot == "":
+	case !c.present:
 		return &Notice{Kind: KindGap, Cause: "the process ended without closing the log: records of its last second may be missing"}
-	case to == seq && c.boot == boot():
+	case to == seq && c.boot == boot() && c.boot != "":
 		return nil // killed, and every number is there
 	}
 	n := &Notice{Kind: KindGap, Open: c.open, Cause: "the process was killed before these were written"}
-	if c.boot != boot() {
+	switch now := boot(); {
+	case now == "" && c.boot == "":
+		n.Cause = "the process or the machine ended without closing the log"
+	case c.boot != now:
 		n.Cause = "the machine went down: what was not yet on the disk is missing"
 	}
 	if to > seq {
@@ -285,6 +302,7 @@ func (l *Log) readNotes(r *resumption, found []files) error {
 			}
 			if c, err := ParseCheckpoint(one, l.verifier); err == nil {
 				any = true
+				r.signed = c.Time
 				if c.Number > l.number {
 					l.number, l.signed = c.Number, c.Size
 				}
@@ -386,11 +404,13 @@ func (l *Log) mend() error {
 			return err
 		}
 	}
-	counter, err := newCounter(l.dir, seq)
+	known, _ := l.clock.state()
+	counter, err := newCounter(l.dir, seq, known)
 	if err != nil {
 		return err
 	}
 	l.counter = counter
+	l.opened = l.o.Elapsed()
 	l.tree, l.start, l.seq = r.tree, r.start, r.seq
 	if !r.goesOn {
 		l.start = r.tree.clone()

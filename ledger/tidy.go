@@ -75,23 +75,45 @@ func (s *Segment) makeIndex(index func(iter.Seq2[[]byte, error]) ([]byte, error)
 	return index(r.Lines(0))
 }
 
-// Expirable returns how many lines stand before the first segment that is younger than the retention, 0 if none is older.
+// Expirable returns how many lines stand in front that are older than the retention, in whole segments, 0 if there are none.
 // Whoever removes them with Expire first writes the notice that says so, and syncs it.
+//
+// A segment is as old as the checkpoint that closed it, and the time is the one that is believed (see Troubles). A segment
+// that says to be from the future, or from before the one in front of it, was written while the clock was wrong: the next
+// one with a possible time tells.
 func (l *Log) Expirable(retention time.Duration) (int64, error) {
 	all, err := l.Segments()
 	if err != nil {
 		return 0, err
 	}
-	now := l.o.Now()
+	if n := len(all); n > 0 && !l.idle() {
+		all = all[:n-1]
+	}
+	now, _ := l.clock.look()
 	var before int64
-	for i := 1; i < len(all); i++ {
-		// The lines of a segment are no younger than the beginning of the next one.
-		if day, _, _ := parseName(all[i].Name); now.Sub(day) < retention+24*time.Hour {
+	var newest time.Time
+	for i := range all {
+		at, err := l.closedAt(&all[i])
+		if err != nil {
+			return 0, err
+		}
+		if at.Sub(now) > leap || newest.Sub(at) > leap {
+			continue
+		}
+		newest = at
+		if now.Sub(newest) < retention {
 			break
 		}
-		before = all[i].Start
+		before = all[i].End()
 	}
 	return before, nil
+}
+
+// idle reports whether the last segment is closed too, and nothing waits for the next one. The notice makes one.
+func (l *Log) idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ready && l.file == nil && len(l.buf) == 0
 }
 
 // Expire removes the segments whose lines all stand before a number of lines. The last segment stays.

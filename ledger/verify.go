@@ -88,7 +88,7 @@ func (c *verification) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.clean = counted.clean || counted.boot == ""
+	c.clean = counted.clean
 	if err := c.aim(ctx); err != nil {
 		return err
 	}
@@ -324,7 +324,7 @@ func (c *verification) end(counted counts, any bool) error {
 		return c.bad(Unproven, "the store", size, "the store has no head of this log: nothing tells whether the files were set back or altered "+wayOn)
 	}
 	if !c.o.Live && any {
-		c.report.Unsynced = missing(c.seq, counted, counted.boot == "" && c.clean)
+		c.report.Unsynced = missing(c.seq, counted, !counted.present)
 	}
 	return nil
 }
