@@ -28,6 +28,7 @@ import (
 	_ "crypto/sha512"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -40,6 +41,8 @@ var (
 	ErrAlgorithm = errors.New("jose: algorithm is not allowed")
 	ErrKey       = errors.New("jose: key is not fit")
 	ErrSignature = errors.New("jose: signature is not valid")
+	// ErrNoKeys is the ErrKey of a set that was read and holds no key that verifies.
+	ErrNoKeys = fmt.Errorf("%w: none in the set verifies signatures", ErrKey)
 )
 
 // An Algorithm is the name of a signature algorithm (RFC 7518 section 3.1, RFC 8037). Names are compared with case.

@@ -182,6 +182,8 @@ func TestSets(t *testing.T) {
 	} {
 		if _, _, err := jose.ParseSet(data); !errors.Is(err, jose.ErrKey) && !errors.Is(err, jose.ErrMalformed) {
 			t.Errorf("%s: got %v", name, err)
+		} else if none := strings.HasPrefix(name, "no key"); errors.Is(err, jose.ErrNoKeys) != none {
+			t.Errorf("%s: %v; that there are none: %t", name, err, none)
 		}
 	}
 	for n, want := range map[int]bool{16: true, 17: false} {

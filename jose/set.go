@@ -25,7 +25,7 @@ const (
 var setLimits = jsonstream.Limits{Depth: 8, Members: 64, Items: maxKeys, String: 64 << 10, Values: 20_000}
 
 // ParseSet reads a JWK set. Keys that do not verify are left out, with the reason for each; a set without any that does is
-// an error.
+// an ErrNoKeys.
 func ParseSet(data []byte) (*Set, []error, error) {
 	if len(data) > maxSet {
 		return nil, nil, malformed(fmt.Sprintf("a set of more than %d bytes", maxSet))
@@ -52,7 +52,7 @@ func ParseSet(data []byte) (*Set, []error, error) {
 		keys = append(keys, k)
 	}
 	if len(keys) == 0 {
-		return nil, skipped, fmt.Errorf("%w: none of %d in the set verifies signatures", ErrKey, len(skipped))
+		return nil, skipped, fmt.Errorf("%w, of %d", ErrNoKeys, len(skipped))
 	}
 	return NewSet(keys...), skipped, nil
 }
@@ -83,6 +83,9 @@ func (s *Set) Find(id string, a Algorithm) (found []*Key, all bool) {
 
 // Keys returns all of them.
 func (s *Set) Keys() []*Key { return slices.Clone(s.keys) }
+
+// Len returns how many there are.
+func (s *Set) Len() int { return len(s.keys) }
 
 // Has reports whether the key with a thumbprint is in the set.
 func (s *Set) Has(thumbprint string) bool { return s.thumbs[thumbprint] }

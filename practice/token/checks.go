@@ -197,10 +197,10 @@ func (is *issuer) state(ctx context.Context, l limits) (practice.Verdict, string
 	is.keys.mu.Unlock()
 	now := is.keys.now()
 	r := is.keys.fresh(now)
-	if r == nil {
+	if r == nil || r.set.Len() == 0 {
 		return practice.Ineffective, fmt.Sprintf("no keys that could be used: %v", failed)
 	}
-	saw := fmt.Sprintf("%d keys, read %v ago", len(r.set.Keys()), now.Sub(r.began).Round(time.Second))
+	saw := fmt.Sprintf("%d keys, read %v ago", r.set.Len(), now.Sub(r.began).Round(time.Second))
 	if failed != nil {
 		return practice.Weak, fmt.Sprintf("%s; since then: %v", saw, failed)
 	}

@@ -5,6 +5,7 @@ package token
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"yett/alert"
+	"yett/jose"
 	"yett/store"
 )
 
@@ -162,6 +164,10 @@ func (k *core) told(is *issuer, err error) {
 	case k.alerts == nil:
 	case err == nil:
 		k.alerts.Clear("issuer_unreachable", is.name)
+		k.alerts.Clear("issuer_without_keys", is.name)
+	case errors.Is(err, jose.ErrNoKeys):
+		k.alerts.Clear("issuer_unreachable", is.name)
+		k.alerts.Raise("issuer_without_keys", is.name, fmt.Sprintf("%v: none of its tokens is good", err))
 	case is.asks != nil:
 		k.alerts.Raise("issuer_unreachable", is.name, fmt.Sprintf("%v; nobody can tell whether its tokens are good", err))
 	default:

@@ -113,9 +113,18 @@ func (c *client) jwks(ctx context.Context, address string) (*jose.Set, time.Dura
 	}
 	set, _, err := jose.ParseSet(body) // keys for other purposes are passed over
 	if err != nil {
-		return nil, 0, fmt.Errorf("%s: %w", address, err)
+		return withdrawn(err), 0, fmt.Errorf("%s: %w", address, err)
 	}
 	return set, keepFor(header.Get("Cache-Control")), nil
+}
+
+// withdrawn is the set of an answer that was read and holds no key: whatever there was, the issuer has withdrawn. Any other err
+// says nothing of the keys, and gives nil.
+func withdrawn(err error) *jose.Set {
+	if errors.Is(err, jose.ErrNoKeys) {
+		return jose.NewSet()
+	}
+	return nil
 }
 
 // discover asks an issuer's metadata where its keys are. The metadata must name the same issuer (RFC 8414 section 3.3).
@@ -201,7 +210,7 @@ func keysOf(name string) (*jose.Set, error) {
 	}
 	set, _, err := jose.ParseSet(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return withdrawn(err), fmt.Errorf("%s: %w", name, err)
 	}
 	return set, nil
 }

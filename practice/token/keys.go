@@ -32,7 +32,8 @@ const (
 // that its id is not known, or that the key of its id is another one by now. However many tokens do, one reading runs at a time, and at most one begins in a cool-down. Nobody holds a lock
 // while waiting for one.
 type keyring struct {
-	// read asks the issuer, or the file. It says for how long the answer may be kept.
+	// read asks the issuer, or the file. It says for how long the answer may be kept. An answer that holds no keys is an error
+	// too, but with a set.
 	read func(context.Context) (*jose.Set, time.Duration, error)
 	now  func() time.Time
 	told func(error) // hears of each reading, nil if it went well
@@ -161,7 +162,7 @@ func (k *keyring) fly(f *flight) {
 	ctx, cancel := context.WithTimeout(context.Background(), readTime)
 	defer cancel()
 	set, keep, err := k.read(ctx)
-	if err == nil {
+	if set != nil {
 		// What the issuer has withdrawn is gone with the old ring, and with it every token that it verified.
 		k.held.Store(&ring{set: set, began: f.began, due: k.now().Add(jittered(min(max(keep, soonest), latest)))})
 	}
@@ -169,7 +170,9 @@ func (k *keyring) fly(f *flight) {
 	k.mu.Lock()
 	k.flight, k.failed = nil, err
 	k.mu.Unlock()
-	f.err = err
+	if set == nil {
+		f.err = err
+	}
 	close(f.done)
 }
 

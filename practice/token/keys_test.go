@@ -20,6 +20,7 @@ import (
 
 	"yett/alert"
 	"yett/jose"
+	"yett/practice"
 )
 
 func TestUnknownKeys(t *testing.T) {
@@ -218,7 +219,7 @@ func TestIssuersThatCannotBeAsked(t *testing.T) {
 		{"too many questions", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }},
 		{"a failure", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }},
 		{"garbage", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }},
-		{"no keys", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"keys":[]}`)) }},
+		{"no list of keys", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{}`)) }},
 		{"an endless answer", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(`{"keys":["` + strings.Repeat("a", 2<<20) + `"]}`))
 		}},
@@ -275,6 +276,54 @@ func TestIssuersThatCannotBeAsked(t *testing.T) {
 			clock.add(24 * time.Hour)
 			if v := show(t, tokens, is.token(is.signers[0], nil, nil)); v.status != 503 {
 				t.Errorf("keys of yesterday: %+v", v)
+			}
+		})
+	}
+}
+
+// TestAllKeysAreWithdrawn: a set without keys is an answer, and no failure. What the issuer has withdrawn is good for nothing,
+// not even for the day that keys serve when it cannot be asked.
+func TestAllKeysAreWithdrawn(t *testing.T) {
+	for name, set := range map[string]string{"an empty set": `{"keys":[]}`, "keys for another use": `{"keys":[{"kty":"oct","k":"AAAA"}]}`} {
+		t.Run(name, func(t *testing.T) {
+			is := newTestIssuer(t)
+			clock, board := newHandClock(), new(alert.Board)
+			is.now = clock.Now
+			tokens := newTokens(t, is.config(), func(o *Options) { o.Now, o.Alerts = clock.Now, board })
+			long := with{"exp": clock.Now().Add(2 * time.Hour).Unix()}
+			remembered, other := is.token(is.signers[0], nil, long), is.token(is.signers[0], nil, long)
+			if v := show(t, tokens, remembered); v.status != 204 {
+				t.Fatalf("at first: %+v", v)
+			}
+			is.breaks(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(set)) })
+			clock.add(20 * time.Minute)
+			show(t, tokens, remembered) // has the keys read again
+			eventually(t, "the operator is told", func() bool {
+				all := board.All()
+				return len(all) == 1 && all[0].Name == "issuer_without_keys" && all[0].Over.IsZero() && all[0].About == is.URL
+			})
+			for name, text := range map[string]string{"one that is remembered": remembered, "one that is not": other} {
+				if v := show(t, tokens, text); v.status != 401 || v.cause != "unknown key" {
+					t.Errorf("%s: %+v", name, v)
+				}
+			}
+			if f := find(t, tokens, "token/keys").Run(t.Context(), nil); f.Verdict != practice.Ineffective || !strings.Contains(f.Evidence[0].Saw, "none") {
+				t.Errorf("the check says %+v", f)
+			}
+			is.breaks(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
+			clock.add(11 * time.Second)
+			if v := show(t, tokens, is.token(is.signers[0], nil, nil)); v.status != 503 {
+				t.Errorf("then the issuer cannot be asked: %+v", v)
+			}
+			is.breaks(nil)
+			clock.add(11 * time.Second)
+			if v := show(t, tokens, is.token(is.signers[0], nil, nil)); v.status != 204 {
+				t.Errorf("the keys are back: %+v", v)
+			}
+			for _, a := range board.All() {
+				if a.Over.IsZero() {
+					t.Errorf("the alert still holds: %+v", a)
+				}
 			}
 		})
 	}

@@ -170,7 +170,7 @@ func (t *trial) down(ctx context.Context) error {
 			}
 		}},
 		{"no JSON", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }},
-		{"no keys", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"keys":[]}`) }},
+		{"no list", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{}`) }}, // an empty one withdraws all keys
 	} {
 		t.issuer.close(way.as)
 		time.Sleep(cooldown) // so that the gate may ask
