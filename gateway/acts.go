@@ -12,14 +12,22 @@ import (
 	"github.com/google/uuid"
 
 	"yett/practice"
+	"yett/problem"
 )
 
-// recorded tells the practices of every call of the admin API that is meant to change something, once it is answered.
+// recorded tells the practices of every call of the admin API that is meant to change something, once it is answered. One
+// of them may refuse it before.
 func (g *Gateway) recorded(gen *generation, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
 			next.ServeHTTP(w, r)
 			return
+		}
+		for _, f := range gen.acting {
+			if err := f(); err != nil {
+				_ = problem.Write(w, "about:blank", problem.From(err)) // the client is gone; nobody is left to tell
+				return
+			}
 		}
 		a := g.action()
 		a.Actor = practice.Actor(r.Context())

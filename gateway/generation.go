@@ -52,6 +52,7 @@ type generation struct {
 	sealing     store.Sealing // of the practice that is built first
 	routes      []practice.Route
 	admin       http.Handler
+	acting      []func() error
 	acts        []func(practice.Action)
 	checks      []practice.Check
 	run         []func(context.Context) error
@@ -87,12 +88,10 @@ func (gen *generation) build(env practice.Env, transport *http.Transport) (err e
 	if err := gen.gateLevel(gate); err != nil {
 		return err
 	}
-	var all []error
 	for i, a := range gen.apis {
-		all = append(all, gen.buildAPI(gen.file.APIs[i], a, env, transport))
-	}
-	if err := errors.Join(all...); err != nil {
-		return err
+		if err := gen.buildAPI(gen.file.APIs[i], a, env, transport); err != nil {
+			return err
+		}
 	}
 	gen.server.Route = gen.route
 	gen.server.Opened = opened
@@ -190,10 +189,9 @@ func operationIDs(a *api.API) []string {
 	return ids
 }
 
-// buildLevel builds every practice that is on at one place, and returns all that is wrong there.
+// buildLevel builds every practice that is on at one place.
 func (gen *generation) buildLevel(env practice.Env, setting func(*practice.Practice) (*config.Setting, error)) (level, error) {
 	l := make(level)
-	var all []error
 	for _, p := range buildOrder() {
 		env.Sealing = gen.sealing
 		s, err := setting(p)
@@ -201,16 +199,12 @@ func (gen *generation) buildLevel(env practice.Env, setting func(*practice.Pract
 			return nil, err
 		}
 		b, err := gen.buildPart(p, s, env)
-		switch {
-		case err == nil:
-			l[p.Name] = b
-		case p.Name == sealing:
-			return nil, err // what it would seal is not worth a line
-		default:
-			all = append(all, err)
+		if err != nil {
+			return nil, err
 		}
+		l[p.Name] = b
 	}
-	return l, errors.Join(all...)
+	return l, nil
 }
 
 func (gen *generation) buildPart(p *practice.Practice, s *config.Setting, env practice.Env) (*built, error) {
@@ -221,7 +215,7 @@ func (gen *generation) buildPart(p *practice.Practice, s *config.Setting, env pr
 	env.Log, env.Observe = env.Log.With("practice", p.Name), s.Observe
 	part, err := p.Build(s.Config, &env)
 	if err != nil {
-		return nil, s.Placed(err)
+		return nil, fmt.Errorf("%s: %w", p.Name, err)
 	}
 	if part.Sealing != nil {
 		gen.sealing = part.Sealing
@@ -271,6 +265,9 @@ func (gen *generation) gateLevel(l level) error {
 		}
 		if b.part.Observe != nil {
 			gen.server.Observe = append(gen.server.Observe, b.part.Observe)
+		}
+		if b.part.Acting != nil {
+			gen.acting = append(gen.acting, b.part.Acting)
 		}
 		if b.part.Act != nil {
 			gen.acts = append(gen.acts, b.part.Act)

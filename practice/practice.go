@@ -73,7 +73,7 @@ func (p *Practice) Validate(config any) error { return p.validate(config) }
 func (p *Practice) Build(config any, env *Env) (*Part, error) { return p.build(config, env) }
 
 // A Part is what a practice does at one level. A nil field takes no part there. TLS, Accept, PlainListen, Limits, Sealing,
-// Edge, Routes, Observe, Act and Checks count only at the gateway's level, Upstream only at an API's, Preflight, Request, Response,
+// Edge, Routes, Observe, Acting, Act and Checks count only at the gateway's level, Upstream only at an API's, Preflight, Request, Response,
 // Edits, Judge and Header only at an API's or operation's; Header also at the gateway's, for answers to calls of no API. What is kept
 // for the process takes new settings in Run, never in Build: a generation may be refused after it was built.
 type Part struct {
@@ -91,6 +91,7 @@ type Part struct {
 	Edits       func(view.Place) []*view.Edit    // at load: what becomes of the values at a place of the bodies
 	Judge       view.Judge                       // of answers that do not fit their schema
 	Observe     func(exchange.Record)            // after every exchange; must not wait
+	Acting      func() error                     // before anything is done to the gateway; a returned problem refuses it
 	Act         func(Action)                     // after everything that was done to the gateway; must not wait
 	Routes      []Route                          // own paths of the admin API
 	Checks      []Check                          // is the practice effective?

@@ -71,10 +71,12 @@ type Log struct {
 	drop      atomic.Bool
 	retention atomic.Int64
 	hide      atomic.Uint32
-	stuck     atomic.Bool  // the disk or the queue is full
+	stuck     stuck        // the disk or the queue is full
 	behind    atomic.Int32 // sinks that may not fall further behind
 	queue     queue
 	flush     chan chan error
+	running   atomic.Bool // Run writes; else whoever holds alone
+	alone     sync.Mutex
 	closed    sync.Once
 
 	sinks    sinks
@@ -154,7 +156,7 @@ func (l *Log) Check(*exchange.Exchange) error {
 		return l.refuse(err)
 	}
 	l.ledger.Enter()
-	if l.stuck.Load() {
+	if l.stuck.is() {
 		return l.refuse(errStuck)
 	}
 	if l.behind.Load() > 0 {
@@ -187,7 +189,7 @@ func (l *Log) Handler(next http.Handler) http.Handler {
 
 // Observe queues the record of an exchange. It never waits for the disk.
 func (l *Log) Observe(r exchange.Record) {
-	if !l.take(item{record: r}) {
+	if numbered, _ := l.take(item{record: r}); !numbered {
 		return
 	}
 	if len(r.Decisions) > 0 && r.Decisions[0].Practice == "activity" {
@@ -198,19 +200,31 @@ func (l *Log) Observe(r exchange.Record) {
 // Act queues what an operator did.
 func (l *Log) Act(a practice.Action) { l.take(item{action: &a}) }
 
-// take gives an item its number and queues it.
-func (l *Log) take(i item) bool {
+// Acting refuses what an operator is about to do while it could not be recorded.
+func (l *Log) Acting() error {
+	if err := l.ledger.Begin(); err != nil {
+		return l.refuse(err)
+	}
+	if l.stuck.is() {
+		return l.refuse(errStuck)
+	}
+	return nil
+}
+
+// take gives an item its number and queues it. An item that has a number but found no room is part of a gap.
+func (l *Log) take(i item) (numbered, queued bool) {
 	if err := l.ledger.Begin(); err != nil {
 		// Without a counter nothing has a number; new exchanges are refused.
-		if !l.stuck.Swap(true) {
+		if l.stuck.begin(l.o.Now()) {
 			l.o.Log.Error("records cannot be written", "error", err.Error())
 		}
-		return false
+		return false, false
 	}
-	if !l.queue.put(i, l.ledger.Number) {
-		l.stuck.Store(true)
+	queued = l.queue.put(i, l.ledger.Number)
+	if !queued {
+		l.stuck.begin(l.o.Now())
 	}
-	return true
+	return true, queued
 }
 
 // Run writes what Observe queues until ctx ends, and then what is left. It returns at once if the directory cannot be
@@ -219,6 +233,8 @@ func (l *Log) Run(ctx context.Context) error {
 	if err := l.ledger.Begin(); err != nil {
 		return fmt.Errorf("the log in %s: %w", l.dir, err)
 	}
+	l.running.Store(true)
+	defer l.running.Store(false)
 	// The disk is asked to keep what was written beside the loop that writes: a slow disk does not fill the queue.
 	var beside sync.WaitGroup
 	defer beside.Wait()
@@ -232,11 +248,11 @@ func (l *Log) Run(ctx context.Context) error {
 			l.write(ctx)
 		case done := <-l.flush:
 			l.write(ctx)
-			done <- l.ledger.Sync(ctx)
+			done <- l.sync(ctx)
 		case <-ctx.Done():
 			last := context.WithoutCancel(ctx)
 			l.write(last)
-			return l.ledger.Sync(last)
+			return l.sync(last)
 		}
 	}
 }
@@ -257,11 +273,11 @@ func (l *Log) every(ctx context.Context, d time.Duration, f func(context.Context
 // settle brings everything written to the disk. Once that works again and the queue has room, new exchanges are
 // admitted.
 func (l *Log) settle(ctx context.Context) {
-	if err := l.ledger.Sync(ctx); err != nil {
+	if err := l.sync(ctx); err != nil {
 		if ctx.Err() != nil {
 			return
 		}
-		l.stuck.Store(true)
+		l.stuck.begin(l.o.Now())
 		l.o.Log.Error("records cannot be written", "error", err.Error())
 		if l.o.Alerts != nil {
 			l.o.Alerts.Raise(stuckAlert, "", "records cannot be written: "+err.Error())
@@ -269,7 +285,7 @@ func (l *Log) settle(ctx context.Context) {
 		return
 	}
 	l.queue.nudge() // what waited for the disk
-	if l.queue.len() <= l.o.Queue/2 && l.stuck.Swap(false) {
+	if l.queue.len() <= l.o.Queue/2 && l.stuck.end() {
 		l.o.Log.Info("records are written again")
 		if l.o.Alerts != nil {
 			l.o.Alerts.Clear(stuckAlert, "")
@@ -295,7 +311,7 @@ func (l *Log) tidy(ctx context.Context) {
 	before, err := l.ledger.Expirable(time.Duration(l.retention.Load()))
 	if err == nil && before > 0 {
 		// The log says so before it does so.
-		if l.take(item{notice: &ledger.Notice{Kind: ledger.KindExpired, Before: before, Time: l.o.Now()}}) {
+		if _, queued := l.take(item{notice: &ledger.Notice{Kind: ledger.KindExpired, Before: before, Time: l.o.Now()}}); queued {
 			if err = l.Flush(ctx); err == nil {
 				err = l.ledger.Expire(before)
 			}
@@ -319,9 +335,9 @@ func (l *Log) writeAll(ctx context.Context, get func() []item) {
 		for i := range items {
 			l.writeItem(ctx, &items[i])
 			// While the disk takes nothing, only settle tries.
-			if l.ledger.Full() && !l.stuck.Load() {
+			if l.ledger.Full() && !l.stuck.is() {
 				if err := l.ledger.Flush(); err != nil {
-					l.stuck.Store(true)
+					l.stuck.begin(l.o.Now())
 				}
 			}
 		}
@@ -330,6 +346,7 @@ func (l *Log) writeAll(ctx context.Context, get func() []item) {
 }
 
 func (l *Log) writeItem(ctx context.Context, i *item) {
+	defer l.stuck.written.Store(i.seq)
 	switch {
 	case i.notice != nil:
 		i.notice.Seq = i.seq
@@ -358,6 +375,20 @@ func (l *Log) Flush(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// flushed is Flush, also where nothing runs: then the caller writes.
+func (l *Log) flushed(ctx context.Context) error {
+	if l.running.Load() {
+		return l.Flush(ctx)
+	}
+	l.alone.Lock()
+	defer l.alone.Unlock()
+	l.write(ctx)
+	if n := l.queue.len(); n > 0 {
+		return errStuck
+	}
+	return l.sync(ctx)
 }
 
 // Close writes what is left and that the log was closed in order. It is called once nothing is observed any more and

@@ -107,7 +107,7 @@ func build(c Config, env *practice.Env) (*practice.Part, error) {
 		return g.Wait()
 	}
 	return &practice.Part{
-		Edge: l.Check, Observe: l.Observe, Act: l.Act, Routes: l.routes(), Run: run, Checks: l.checks(),
+		Edge: l.Check, Observe: l.Observe, Acting: l.Acting, Act: l.Act, Routes: l.routes(), Run: run, Checks: l.checks(),
 		Close: func() error { return closeSinks(sinks) },
 	}, nil
 }

@@ -4,6 +4,7 @@
 package activity
 
 import (
+	"net/http"
 	"sync"
 
 	"yett/exchange"
@@ -19,8 +20,15 @@ type item struct {
 	notice *ledger.Notice
 }
 
+// slight reports whether i gives way where room is short: a refusal tells of what did not happen. What reached the upstream,
+// and what an operator did, does not.
+func (i *item) slight() bool {
+	return i.action == nil && i.notice == nil && !i.record.Reached && i.record.Status >= http.StatusBadRequest
+}
+
 // A queue holds items between those who observe and the one who writes. Numbers are given under its lock, so that items
-// stand in their order, and what finds no room leaves one gap of known numbers.
+// stand in their order, and what finds no room leaves one gap of known numbers. A quarter of the room is not for refusals:
+// while the disk takes nothing they are all that comes anew, and must not push out what was admitted before.
 type queue struct {
 	wake chan struct{} // of the writer
 	most int
@@ -29,6 +37,7 @@ type queue struct {
 	mu       sync.Mutex
 	items    []item
 	spare    []item // the other slice, empty
+	last     uint64 // number given
 	from, to uint64 // numbers that found no room since the last item
 }
 
@@ -36,15 +45,21 @@ type queue struct {
 func (q *queue) put(i item, number func() uint64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.items) >= q.most {
-		q.to = number()
+	room := q.most
+	if i.slight() {
+		room -= q.most / 4
+	}
+	if len(q.items) >= room {
+		q.last = number()
+		q.to = q.last
 		if q.from == 0 {
 			q.from = q.to
 		}
 		return false
 	}
 	q.gap(number)
-	i.seq = number()
+	q.last = number()
+	i.seq = q.last
 	q.items = append(q.items, i)
 	q.nudge()
 	return true
@@ -57,7 +72,8 @@ func (q *queue) gap(number func() uint64) {
 	}
 	n := &ledger.Notice{Kind: ledger.KindGap, From: q.from, To: q.to, Lost: q.to - q.from + 1, Cause: "the disk or the queue was full"}
 	q.from = 0
-	q.items = append(q.items, item{seq: number(), notice: n})
+	q.last = number()
+	q.items = append(q.items, item{seq: q.last, notice: n})
 }
 
 // nudge wakes the writer.

@@ -46,11 +46,11 @@ func (l *Log) routes() []practice.Route {
 	}
 }
 
-// settled waits a moment for what was just observed. Where nothing runs there is nothing to wait for.
+// settled waits a moment for what was just observed.
 func (l *Log) settled(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer cancel()
-	if err := l.Flush(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	if err := l.flushed(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		l.o.Log.Error("records cannot be written", "error", err.Error())
 	}
 }
@@ -312,7 +312,8 @@ func (l *Log) review(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, out)
 }
 
-// sign records that somebody has looked at a period. It cannot be taken back: it is a line of the log.
+// sign records that somebody has looked at a period. It cannot be taken back: it is a line of the log, and is confirmed only
+// once that line is on the disk.
 func (l *Log) sign(w http.ResponseWriter, r *http.Request) error {
 	var in struct{ Week, Since, Until, Note string }
 	if err := json.NewDecoder(io.LimitReader(r.Body, 8<<10)).Decode(&in); err != nil && !errors.Is(err, io.EOF) {
@@ -331,9 +332,29 @@ func (l *Log) sign(w http.ResponseWriter, r *http.Request) error {
 	}
 	s := Signed{By: who, At: l.o.Now().UTC().Truncate(time.Millisecond), Since: from, Until: to, Note: in.Note}
 	a := practice.Action{ID: newID(), Time: s.At, Op: signOp, Actor: who, Note: signPrefix + from.Format(time.DateOnly) + " to " + to.Format(time.DateOnly) + ": " + in.Note}
-	l.Act(a)
-	l.settled(r.Context())
+	if err := l.certain(r.Context(), a); err != nil {
+		return err
+	}
 	return answer(w, s)
+}
+
+// certain brings an action to the disk.
+func (l *Log) certain(ctx context.Context, a practice.Action) error {
+	refused := &problem.Error{Status: http.StatusServiceUnavailable, Code: "cannot_record", Cause: errStuck,
+		Detail: "The gateway cannot keep its records now: nothing was signed."}
+	if l.stuck.is() {
+		return refused
+	}
+	if _, queued := l.take(item{action: &a}); !queued {
+		return refused
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := l.flushed(ctx); err != nil {
+		return &problem.Error{Status: http.StatusServiceUnavailable, Code: "cannot_record", Cause: err,
+			Detail: "The sign-off could not be brought to the disk. Review the period again to see whether it came to be."}
+	}
+	return nil
 }
 
 func answer(w http.ResponseWriter, v any) error {
