@@ -60,6 +60,7 @@ func judge(l level) view.Judge {
 // answers puts the steps that look at answers into a chain.
 func (gen *generation) answers(chain *exchange.Chain, l level, r *view.Rules) {
 	v := view.Compile(chain.Operation, r, judge(l), gen.id)
+	v.SealTags(gen.views.Tags)
 	gen.views.Add(chain.Operation, v)
 	chain.Request = append(chain.Request, exchange.Link{Practice: viewed, Step: v.Request})
 	step := func(p *practice.Part) exchange.Step { return p.Response }

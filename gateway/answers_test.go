@@ -9,14 +9,19 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"yett/config"
+	"yett/gateway"
 )
 
 const leaky = `openapi: 3.1.0
@@ -287,5 +292,141 @@ func TestAConditionIsNeverLostOnItsWay(t *testing.T) {
 	}
 	if g.do("PUT", "/one", "", "If-Match", other); s.under("If-Match") == "" {
 		t.Error("a tag of no view is left out")
+	}
+}
+
+// again stops the gateway and starts another one on the same files.
+func (g *gate) again() {
+	g.t.Helper()
+	g.h1.CloseIdleConnections()
+	g.h2.CloseIdleConnections()
+	if err := errors.Join(g.stop(), g.Close()); err != nil {
+		g.t.Fatal(err)
+	}
+	file, err := config.Load(filepath.Join(g.dir, "yett.yaml"), gateway.Practices())
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if g.Gateway, err = gateway.New(g.t.Context(), file, gateway.Options{}); err != nil {
+		g.t.Fatal(err)
+	}
+	if err := g.Listen(); err != nil {
+		g.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- g.Run(ctx) }()
+	g.stop = sync.OnceValue(func() error { cancel(); return <-ended })
+	g.connect()
+}
+
+// TestAnEntityTagTellsNothingOfWhatIsHidden has a service whose tags are a hash of all that it answers.
+func TestAnEntityTagTellsNothingOfWhatIsHidden(t *testing.T) {
+	const hash = "5d41402abc4b2a76b9719d911017c592"
+	s := &taggedService{}
+	up := httptest.NewServer(s)
+	t.Cleanup(up.Close)
+	g := stand(t, up.URL, tagged, "")
+	tag := func(method, path string) string {
+		t.Helper()
+		res, _ := g.do(method, path, "")
+		got := res.Header.Get("ETag")
+		if strings.Contains(got, hash[:8]) {
+			t.Errorf("%s %s: the tag is %s", method, path, got)
+		}
+		for _, name := range []string{"Repr-Digest", "Content-Digest", "Digest", "Content-MD5"} {
+			if res.Header.Get(name) != "" {
+				t.Errorf("%s %s: %s leaves", method, path, name)
+			}
+		}
+		return got
+	}
+	digests := []string{"Repr-Digest", "sha-256=:AAAA:", "Content-Digest", "sha-256=:AAAA:", "Digest", "md5=A", "Content-MD5", "A"}
+	answers := func(status int, contentType, etag string) {
+		fields := append([]string{"ETag", etag}, digests...)
+		if contentType != "" {
+			fields = append(fields, "Content-Type", contentType)
+		}
+		s.answers(status, fields...)
+	}
+	answers(200, "application/json", `"`+hash+`"`)
+	own := tag("GET", "/one")
+	if again := tag("GET", "/one"); own == "" || again != own {
+		t.Errorf("the tag is %s, and then %s", own, again)
+	}
+	if head := tag("HEAD", "/one"); head != own {
+		t.Errorf("HEAD has the tag %s, want %s", head, own)
+	}
+	if less := tag("GET", "/one?fields=id"); less == own || strings.HasPrefix(less, own[:20]) {
+		t.Errorf("less of the document has the tag %s, all of it %s", less, own)
+	}
+	answers(200, "application/json", `W/"`+hash+`"`)
+	if weak := tag("GET", "/one"); weak != "W/"+own {
+		t.Errorf("a weak tag is %s, want W/%s", weak, own)
+	}
+	answers(304, "", `"`+hash+`"`)
+	if same := tag("GET", "/one"); same != own {
+		t.Errorf("304 has the tag %s, want %s", same, own)
+	}
+	answers(200, "", `"`+hash+`"`)
+	if head := tag("HEAD", "/one"); head != own {
+		t.Errorf("HEAD without a media type has the tag %s, want %s", head, own)
+	}
+	answers(204, "", `"`+hash+`"`)
+	changed := tag("PUT", "/one")
+	if changed == "" {
+		t.Error("behind a change there is no tag")
+	}
+	for _, bad := range []string{"abc", `"abc`, `"` + strings.Repeat("x", 300) + `"`, `"a", "b"`} {
+		answers(200, "application/json", bad)
+		if got := tag("GET", "/one"); got != "" {
+			t.Errorf("of %.20q %q leaves", bad, got)
+		}
+	}
+	for _, long := range []string{"", strings.Repeat("x", 31), strings.Repeat("x", 32), strings.Repeat("x", 256)} {
+		answers(200, "application/json", `"`+long+`"`)
+		got := tag("GET", "/one")
+		if g.do("PUT", "/one", "", "If-Match", got); s.under("If-Match") != `"`+long+`"` || len(got) > 400 {
+			t.Errorf("a tag of %d bytes becomes %.60s, and then %.60s", len(long), got, s.under("If-Match"))
+		}
+	}
+
+	answers(200, "application/json", `"`+hash+`"`)
+	holds := func(when string) {
+		t.Helper()
+		for _, seen := range []string{own, changed} {
+			if g.do("PUT", "/one", "", "If-Match", seen); s.under("If-Match") != `"`+hash+`"` {
+				t.Errorf("%s a change is asked for under %s", when, s.under("If-Match"))
+			}
+		}
+	}
+	holds("at first")
+	g.write("yett.yaml", g.read("yett.yaml")+"    minimize: { sparse: false }\n")
+	if _, err := g.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	holds("after a reload")
+	g.again()
+	holds("after a restart")
+	if again := tag("GET", "/one"); again == own {
+		t.Error("another configuration has the same tag")
+	}
+}
+
+// TestATagOfWhatIsNotHiddenStays has nothing that is hidden from anybody.
+func TestATagOfWhatIsNotHiddenStays(t *testing.T) {
+	s := &taggedService{}
+	up := httptest.NewServer(s)
+	t.Cleanup(up.Close)
+	g := stand(t, up.URL, strings.Replace(tagged, ", writeOnly: true", "", 1), "    expose: { detect: [] }\n    minimize: { undeclared: report }\n")
+	s.answers(200, "Content-Type", "application/json", "ETag", `"a"`)
+	if res, _ := g.do("GET", "/one", ""); res.Header.Get("ETag") != `"a"` {
+		t.Errorf("the tag is %s", res.Header.Get("ETag"))
+	}
+	if g.do("GET", "/one", "", "If-None-Match", `"a", "b"`); s.under("If-None-Match") != `"a", "b"` {
+		t.Errorf("the service is asked under %s", s.under("If-None-Match"))
+	}
+	if res, _ := g.do("GET", "/one?fields=id", ""); res.Header.Get("ETag") == `"a"` {
+		t.Error("less of the document has the tag of all of it")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"yett/api"
@@ -57,6 +58,8 @@ type View struct {
 	rules    *Rules
 	judge    Judge
 	version  string
+	tags     *Tags
+	reached  []*Edit // of the places of its answers
 	watches  bool
 	opens    bool
 	differs  bool // between callers
@@ -65,10 +68,11 @@ type View struct {
 }
 
 // Compile makes the View of an operation. judge may be nil. version names the configuration: entity tags of another one do
-// not match.
+// not match. They are sealed under a key of the process, unless SealTags gives the View another one.
 func Compile(op *api.Operation, rules *Rules, judge Judge, version string) *View {
-	v := &View{op: op, rules: rules, judge: judge, version: version,
-		watches: rules.has(Watch), opens: rules.has(Open), differs: rules.differs()}
+	reached := rules.reach(op)
+	v := &View{op: op, rules: rules, judge: judge, version: version, tags: passing(), reached: reached,
+		watches: rules.has(Watch), opens: rules.has(Open), differs: slices.ContainsFunc(reached, func(e *Edit) bool { return e.When != nil })}
 	for _, r := range op.Responses {
 		if r.Status[0] != '2' && r.Status != "default" {
 			continue
@@ -84,6 +88,13 @@ func Compile(op *api.Operation, rules *Rules, judge Judge, version string) *View
 	return v
 }
 
+// SealTags has the View seal entity tags with t, before it serves.
+func (v *View) SealTags(t *Tags) {
+	if t != nil {
+		v.tags = t
+	}
+}
+
 func (v *View) looksAt(f form) bool {
 	return f == text && v.watches || f != text && f != opaque
 }
@@ -92,10 +103,10 @@ func (v *View) looksAt(f form) bool {
 // tags, and no part of an answer is asked for. It is the last step before the upstream.
 func (v *View) Request(x *exchange.Exchange) error {
 	h := &x.Request.Header
-	condition(h, "If-Match", true, untagged)
+	condition(h, "If-Match", true, v.tags.opened)
 	reads := x.Request.Method == http.MethodGet || x.Request.Method == http.MethodHead
 	if !reads || !v.planned {
-		condition(h, "If-None-Match", true, untagged)
+		condition(h, "If-None-Match", true, v.tags.opened)
 	}
 	if !v.planned {
 		return nil
@@ -106,9 +117,13 @@ func (v *View) Request(x *exchange.Exchange) error {
 		return nil
 	}
 	// A tag of another view is not good for this one, and neither is one of none: who asks gets the answer whole.
-	suffix := v.suffix(x)
+	suffix, bare := v.suffix(x), v.bare(x)
 	asked, left := condition(h, "If-None-Match", false, func(inner string) (string, bool) {
-		return strings.CutSuffix(inner, suffix)
+		tag, view, ours := v.tags.open(inner)
+		if bare {
+			return inner, !ours
+		}
+		return tag, ours && view == suffix
 	})
 	if v.differs || x.Answer.Selected() != nil || asked && !left {
 		// A date does not tell one view from another, and what a tag has refused no date may grant.
@@ -117,17 +132,17 @@ func (v *View) Request(x *exchange.Exchange) error {
 	return nil
 }
 
-// suffix names what this caller sees of the operation's answers.
+// suffix names what this caller sees of the operation's answers at this address.
 func (v *View) suffix(x *exchange.Exchange) string {
 	sum := sha256.New()
-	_, _ = sum.Write([]byte(v.version + "\x00" + v.op.ID)) // a hash takes everything
-	var bits []byte
-	for _, e := range v.rules.edits {
-		bit := byte('1')
-		if e.When != nil && !e.When(x) {
-			bit = '0'
+	for _, part := range []string{v.version, v.op.API.Name, v.op.ID, x.Request.Path, x.Request.Query} {
+		_, _ = sum.Write(append([]byte(part), 0)) // a hash takes everything
+	}
+	bits := make([]byte, len(v.reached))
+	for i, e := range v.reached {
+		if bits[i] = '0'; e.When == nil || e.When(x) {
+			bits[i] = '1'
 		}
-		bits = append(bits, bit)
 	}
 	_, _ = sum.Write(bits)
 	for _, f := range x.Answer.Selected() {
@@ -136,32 +151,22 @@ func (v *View) suffix(x *exchange.Exchange) string {
 	return tagMark + strings.ToLower(base32.StdEncoding.EncodeToString(sum.Sum(nil)[:10])[:tagSize])
 }
 
-// tagMark and tagSize make the suffix of an entity tag: "abc" becomes "abc--y2k7hq5mbd3sxw".
-const (
-	tagMark = "--y"
-	tagSize = 12
-)
-
-// untagged takes our suffix off an entity tag.
-func untagged(inner string) (string, bool) {
-	if at := len(inner) - tagSize - len(tagMark); at >= 0 && strings.HasPrefix(inner[at:], tagMark) {
-		return inner[:at], true
-	}
-	return inner, true
+// hides reports whether any of edits may keep something from this caller.
+func hides(x *exchange.Exchange, edits []*Edit) bool {
+	return slices.ContainsFunc(edits, func(e *Edit) bool {
+		return !e.Observe && (e.Stage == Strip || e.Stage == Mask || e.Stage == Watch) && (e.When == nil || e.When(x))
+	})
 }
 
-// retag gives an entity tag the view's suffix.
-func retag(tag, suffix string) string {
-	if len(tag) < 2 || !strings.HasSuffix(tag, `"`) {
-		return ""
-	}
-	return tag[:len(tag)-1] + suffix + `"`
+// bare reports whether the answer is for this caller as the upstream gave it, so that its tag may be too.
+func (v *View) bare(x *exchange.Exchange) bool {
+	return x.Answer.Selected() == nil && !hides(x, v.reached)
 }
 
 // Response looks at the head of an answer, makes it true of what will leave, and has the body looked at.
 func (v *View) Response(x *exchange.Exchange) error {
 	a := &x.Answer
-	if a.Status == http.StatusSwitchingProtocols || a.Status == http.StatusNoContent {
+	if a.Status == http.StatusSwitchingProtocols {
 		return nil
 	}
 	if a.Status == http.StatusNotModified {
@@ -170,9 +175,13 @@ func (v *View) Response(x *exchange.Exchange) error {
 		}
 		return nil
 	}
-	contentType := a.Header.Get("Content-Type")
+	contentType, typed := a.Header.Lookup("Content-Type")
 	f := formOf(contentType)
-	if !v.looksAt(f) {
+	head := x.Request.Method == http.MethodHead
+	if a.Status == http.StatusNoContent || !v.looksAt(f) && (typed || !head || !v.planned) {
+		if a.Status == http.StatusNoContent || a.Status >= 400 || a.Length == 0 {
+			v.aside(x)
+		}
 		return nil
 	}
 	if a.Status == http.StatusPartialContent {
@@ -180,7 +189,7 @@ func (v *View) Response(x *exchange.Exchange) error {
 	}
 	v.head(x)
 	a.Length = -1
-	if x.Request.Method == http.MethodHead {
+	if head {
 		a.Header.Del("Content-Encoding") // a GET is answered without
 		return nil
 	}
@@ -236,16 +245,31 @@ func (v *View) pass(x *exchange.Exchange, f form, s *schema.Schema) *pass {
 	return p
 }
 
+// digests are the fields that are a hash of what the upstream answered.
+var digests = []string{"Content-MD5", "Digest", "Content-Digest", "Repr-Digest"}
+
+// aside keeps what is said of a document that is not in this answer from telling what is in it: behind a change, the tag and
+// digests are of what the upstream would answer whole (RFC 9110 section 8.8.3).
+func (v *View) aside(x *exchange.Exchange) {
+	h := &x.Answer.Header
+	if !slices.ContainsFunc(h.All(), func(f exchange.Field) bool {
+		return strings.EqualFold(f.Name, "ETag") || slices.ContainsFunc(digests, func(d string) bool { return strings.EqualFold(f.Name, d) })
+	}) || !hides(x, v.rules.edits) {
+		return
+	}
+	v.tags.retag(h, v.suffix(x))
+	for _, name := range digests {
+		h.Del(name)
+	}
+}
+
 // head makes the fields that speak of the bytes true, and keeps what one caller may see out of shared caches.
 func (v *View) head(x *exchange.Exchange) {
 	h := &x.Answer.Header
-	if tag, ok := h.Lookup("ETag"); ok {
-		h.Del("ETag")
-		if tag = retag(tag, v.suffix(x)); tag != "" {
-			h.Set("ETag", tag)
-		}
+	if h.Count("ETag") > 0 && !v.bare(x) {
+		v.tags.retag(h, v.suffix(x))
 	}
-	for _, name := range []string{"Content-MD5", "Digest", "Content-Digest", "Repr-Digest", "Accept-Ranges", "Content-Range"} {
+	for _, name := range slices.Concat(digests, []string{"Accept-Ranges", "Content-Range"}) {
 		h.Del(name)
 	}
 	if v.differs || x.Caller != nil {
@@ -293,7 +317,11 @@ func private(h *exchange.Header) {
 }
 
 // Views are those of all operations of a generation: what a caller would get of each. They are filled before anybody asks.
-type Views struct{ of map[*api.Operation]*View }
+type Views struct {
+	// Tags seals the entity tags of all; nil: each process has its own key.
+	Tags *Tags
+	of   map[*api.Operation]*View
+}
 
 // Add notes the View of an operation.
 func (v *Views) Add(op *api.Operation, of *View) {

@@ -116,7 +116,7 @@ func (s schemas) compile(dir string) (*view.View, *api.API, error) {
 
 // used returns the components that the root reaches: words in others are refused.
 func (s schemas) used() map[string]any {
-	used := map[string]any{}
+	used, r := map[string]any{}, &reference{components: s.components}
 	var look func(v any)
 	look = func(v any) {
 		switch v := v.(type) {
@@ -127,6 +127,9 @@ func (s schemas) used() map[string]any {
 					used[name] = s.components[name]
 					look(used[name])
 				}
+			}
+			for _, heir := range r.heirs(v) {
+				look(map[string]any{"$ref": "#/components/schemas/" + heir})
 			}
 			for _, inner := range v {
 				look(inner)
@@ -336,7 +339,59 @@ func (g *generator) description() schemas {
 		s.components["C"+strconv.Itoa(i)] = g.schema(0, i)
 	}
 	s.root = g.schema(0, -1)
+	if g.one(3) {
+		g.inherit(s.components)
+	}
 	return s
+}
+
+// inherit gives a component heirs for alternatives, which those before it may be: its own references lead to those behind it.
+func (g *generator) inherit(all map[string]any) {
+	to := 1 + g.IntN(components-1)
+	s, ok := all["C"+strconv.Itoa(to)].(map[string]any)
+	if !ok {
+		return
+	}
+	delete(s, "anyOf")
+	delete(s, "oneOf")
+	ref := "#/components/schemas/C" + strconv.Itoa(to)
+	for i := range to {
+		heir, ok := all["C"+strconv.Itoa(i)].(map[string]any)
+		if !ok || g.one(3) {
+			continue
+		}
+		way := map[string]any{"$ref": ref}
+		if g.one(3) {
+			way = map[string]any{"allOf": []any{way}}
+		}
+		heir["allOf"] = append(list(heir, "allOf"), way)
+	}
+	s["discriminator"] = map[string]any{"propertyName": "id"}
+	r := &reference{components: all}
+	mapping := map[string]any{}
+	for i, name := range r.heirs(s) {
+		if r.leads(all[name], s, map[any]bool{}) {
+			delete(s, "discriminator") // in another way than by inheriting: such an heir is none
+			return
+		}
+		mapping[pick(g, "a", "ß", "x"+strconv.Itoa(i))+strconv.Itoa(i)] = "#/components/schemas/" + name
+	}
+	s["discriminator"] = map[string]any{"propertyName": "id", "mapping": mapping}
+}
+
+// leads reports whether a schema applies to the same value because another does.
+func (r *reference) leads(from any, to map[string]any, seen map[any]bool) bool {
+	s, ok := from.(map[string]any)
+	key := applied{schema: from}.key()
+	if !ok || seen[key] {
+		return false
+	}
+	seen[key] = true
+	next := slices.Concat(r.certain(s), alternatives(s), r.conditional(s))
+	if not, ok := s["not"]; ok {
+		next = append(next, not)
+	}
+	return key == applied{schema: to}.key() || slices.ContainsFunc(next, func(t any) bool { return r.leads(t, to, seen) })
 }
 
 // schema makes a schema. References to components above must be of a higher number where they apply to the same value:

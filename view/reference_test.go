@@ -5,6 +5,7 @@ package view_test
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -103,6 +104,80 @@ type reference struct {
 
 	said  map[any]says // what was found out of schemas
 	taken map[any]kinds
+	kin   *kin
+}
+
+// A kin is who inherits from whom among components: whose allOf leads to whom.
+type kin struct {
+	names map[any]string            // of components
+	heirs map[string][]string       // by what they inherit, without those that inherit from them
+	ways  map[any]string            // what items of allOf lead to
+	alone map[string]map[string]any // components that have heirs for alternatives, as these compose them
+}
+
+func (r *reference) family() *kin {
+	if r.kin != nil {
+		return r.kin
+	}
+	k := &kin{names: map[any]string{}, heirs: map[string][]string{}, ways: map[any]string{}, alone: map[string]map[string]any{}}
+	for name, c := range r.components {
+		s, ok := c.(map[string]any)
+		if !ok {
+			continue
+		}
+		k.names[applied{schema: s}.key()] = name
+		if _, chooses := named(s, "discriminator")["propertyName"].(string); chooses && s["anyOf"] == nil && s["oneOf"] == nil {
+			k.alone[name] = maps.Clone(s)
+			delete(k.alone[name], "discriminator")
+		}
+		var look func(all []any)
+		look = func(all []any) {
+			for _, item := range all {
+				s, ok := item.(map[string]any)
+				if !ok {
+					continue
+				}
+				if ref, ok := s["$ref"].(string); ok {
+					to := r.named(ref)
+					k.ways[applied{schema: s}.key()] = to
+					k.heirs[to] = append(k.heirs[to], name)
+				}
+				look(list(s, "allOf"))
+			}
+		}
+		look(list(s, "allOf"))
+	}
+	r.kin = k
+	return k
+}
+
+// named returns the name of the component that a reference leads to: another one where the first is nothing but a reference.
+func (r *reference) named(ref string) string {
+	name := strings.TrimPrefix(ref, "#/components/schemas/")
+	if s, ok := r.components[name].(map[string]any); ok && len(s) == 1 && s["$ref"] != nil {
+		return r.named(s["$ref"].(string))
+	}
+	return name
+}
+
+// heirs returns the names of those that OpenAPI means as the alternatives of s, if it has a discriminator and no list of them.
+func (r *reference) heirs(s map[string]any) (names []string) {
+	k := r.family()
+	name, ok := k.names[applied{schema: s}.key()]
+	if !ok || k.alone[name] == nil {
+		return nil
+	}
+	seen := map[string]bool{name: true}
+	for queue := []string{name}; len(queue) > 0; queue = queue[1:] {
+		for _, h := range k.heirs[queue[0]] {
+			if !seen[h] {
+				seen[h] = true
+				queue, names = append(queue, h), append(names, h)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // An applied is a schema that applies at a place, for certain or as an alternative.
@@ -134,7 +209,7 @@ func (r *reference) here(entries []applied) here {
 		for _, t := range r.certain(s) {
 			add(applied{t, e.alternative})
 		}
-		for _, t := range append(alternatives(s), conditional(s)...) {
+		for _, t := range append(alternatives(s), r.conditional(s)...) {
 			add(applied{t, true})
 		}
 	}
@@ -176,6 +251,9 @@ func named(s map[string]any, keyword string) map[string]any {
 func (r *reference) certain(s map[string]any) []any {
 	all := slices.Clone(list(s, "allOf"))
 	if ref, ok := s["$ref"].(string); ok {
+		if alone := r.family().alone[r.family().ways[applied{schema: s}.key()]]; alone != nil {
+			return append(all, alone) // an heir is not composed of its siblings
+		}
 		all = append(all, r.components[strings.TrimPrefix(ref, "#/components/schemas/")])
 	}
 	return all
@@ -183,7 +261,10 @@ func (r *reference) certain(s map[string]any) []any {
 
 func alternatives(s map[string]any) []any { return slices.Concat(list(s, "anyOf"), list(s, "oneOf")) }
 
-func conditional(s map[string]any) (all []any) {
+func (r *reference) conditional(s map[string]any) (all []any) {
+	for _, name := range r.heirs(s) {
+		all = append(all, r.components[name])
+	}
 	if when, ok := s["if"]; ok {
 		all = append(all, when)
 		for _, k := range []string{"then", "else"} {
@@ -221,7 +302,7 @@ func (r *reference) says(schema any) says {
 			own.opens = true
 		}
 	}
-	own = r.union(own, r.certain(s), alternatives(s), conditional(s))
+	own = r.union(own, r.certain(s), alternatives(s), r.conditional(s))
 	if r.said == nil {
 		r.said = map[any]says{}
 	}

@@ -199,12 +199,50 @@ func (r *Rules) item(holder *rule, shape *schema.Shape) *rule {
 	return r.of(shape)
 }
 
+// reach returns the edits of the places that answers of an operation have, in their order. Those of places of which nothing
+// is said are among them: below open objects, and in bodies without a schema.
+func (r *Rules) reach(op *api.Operation) []*Edit {
+	hit := make([]bool, len(r.edits))
+	noted := map[*rule]bool{}
+	note := func(at *rule) {
+		for queue := []*rule{at}; len(queue) > 0; queue = queue[1:] {
+			if at = queue[0]; at == nil || noted[at] {
+				continue
+			}
+			noted[at] = true
+			for _, list := range append(at.replace[:], at.strip, at.watch, at.undeclared) {
+				for _, b := range list {
+					hit[b.index] = true
+				}
+			}
+			queue = slices.AppendSeq(queue, maps.Values(at.items))
+		}
+	}
+	note(r.unknown)
+	seen := map[*schema.Shape]bool{nil: true}
+	var queue []*schema.Shape
+	for _, answer := range op.Responses {
+		for _, m := range answer.Media {
+			queue = append(queue, m.Schema.Shape())
+		}
+	}
+	for ; len(queue) > 0; queue = queue[1:] {
+		if s := queue[0]; !seen[s] {
+			seen[s] = true
+			note(r.of(s))
+			s.Each(func(child *schema.Shape, _ string, _, _ bool) { queue = append(queue, child) })
+		}
+	}
+	var all []*Edit
+	for i, e := range r.edits {
+		if hit[i] {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
 // has reports whether any edit is of this stage.
 func (r *Rules) has(s Stage) bool {
 	return slices.ContainsFunc(r.edits, func(e *Edit) bool { return e.Stage == s })
-}
-
-// differs reports whether answers differ between callers.
-func (r *Rules) differs() bool {
-	return slices.ContainsFunc(r.edits, func(e *Edit) bool { return e.When != nil })
 }

@@ -43,7 +43,7 @@ type Edit struct {
 	Practice string // set by the gateway
 	Stage    Stage
 	Does     string // "removed", "masked": stands in the record with the number of times
-	// When is asked once for each exchange; nil: always. Where it is not nil, the answer differs between callers.
+	// When says whether the edit takes part in an exchange, the same each time it is asked; nil: in all. Where it is not nil, the answer differs between callers.
 	When func(*exchange.Exchange) bool
 	// Drop leaves the value out, with its name. It is for Strip.
 	Drop bool

@@ -114,7 +114,7 @@ func TestAViewHasItsOwnEntityTag(t *testing.T) {
 	for _, fields := range []string{"", "?fields=name", "?fields=name,address"} {
 		got := s.ask("GET /people/1"+fields, up)
 		tag := got.header.Get("ETag")
-		if !strings.HasPrefix(tag, `"v1`) || tags[tag] != "" {
+		if len(tag) < 10 || strings.Contains(tag, "v1") || tags[tag] != "" {
 			t.Errorf("%q has the tag %s of %q", fields, tag, tags[tag])
 		}
 		tags[tag] = fmt.Sprintf("%q", fields)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"yett/practice"
+	"yett/view"
 )
 
 //go:embed README.md
@@ -54,6 +55,9 @@ var Practice = practice.Define(practice.Spec[Config]{
 			return nil, err
 		}
 		if env.API == nil {
+			if err := sealTags(env); err != nil {
+				return nil, err
+			}
 			return &practice.Part{Checks: checks(levels)}, nil
 		}
 		levels.add(env.API, env.Operation, c)
@@ -64,3 +68,30 @@ var Practice = practice.Define(practice.Spec[Config]{
 		return &practice.Part{Request: m.Request, Response: m.Response, Header: m.Header, Edits: m.Edits}, nil
 	},
 })
+
+// keyFile holds the key of entity tags in the data directory, sealed. Who loses it loses the tags that clients hold: what they
+// would change under a condition is refused once, and what they have in a cache is asked for anew.
+const keyFile = "minimize-key"
+
+// sealTags gives the views of a generation the key under which entity tags leave.
+func sealTags(env *practice.Env) error {
+	if env.Views == nil || env.Data == nil {
+		return nil // nothing is kept here: each process has a key of its own
+	}
+	tags, err := practice.Keep(env, "minimize/tags", func() (*view.Tags, error) {
+		files, err := env.Files("minimize", keyFile)
+		if err != nil {
+			return nil, err
+		}
+		key, err := files.ReadOrCreateSecret(keyFile, view.TagsKeySize)
+		if err != nil {
+			return nil, err
+		}
+		return view.NewTags(key)
+	})
+	if err != nil {
+		return err
+	}
+	env.Views.Tags = tags
+	return nil
+}

@@ -178,7 +178,13 @@ func conditions(ctx context.Context, binary string) (t *table, err error) {
 		return nil, err
 	}
 	t.check("two callers with different views have different tags", auditorTag != clerkTag, auditorTag, clerkTag)
-	bare := auditorTag[:strings.LastIndex(auditorTag, "--y")] + `"`
+	bare, err := tagOf(ctx, "http://"+address+"/items/plain")
+	if err != nil {
+		return nil, err
+	}
+	t.check("the service's own tag does not show in them", len(bare) > 8 && !strings.Contains(auditorTag, strings.Trim(bare, `"`)) &&
+		!strings.Contains(clerkTag, strings.Trim(bare, `"`)), bare, auditorTag, clerkTag)
+	t.check("nor does one caller's in the other's", auditorTag[:20] != clerkTag[:20], auditorTag, clerkTag)
 	for _, c := range []struct {
 		who        *caller
 		own, other string
@@ -188,6 +194,19 @@ func conditions(ctx context.Context, binary string) (t *table, err error) {
 		}
 	}
 	return t, t.files(ctx, auditor)
+}
+
+// tagOf asks the service itself.
+func tagOf(ctx context.Context, address string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, address, nil)
+	if err != nil {
+		return "", err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	return res.Header.Get("ETag"), res.Body.Close()
 }
 
 // item asks for the document in every coding, whole.
