@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"sort"
@@ -21,11 +22,18 @@ import (
 	"yett/store"
 )
 
-// A source reads the log in the order of its numbers. It is for one goroutine, except for Last and Safe.
+// A source reads the log in the order of its numbers. Who reads on from where the last batch ended, as sinks do, reads on in
+// the open segment, and in those after it that were there when they were listed. Read and Close are for one goroutine.
 type source struct {
 	l      *Log
 	end    func(context.Context) (uint64, error) // what is read goes up to this number
 	firsts map[string]uint64                     // number of the first line, by segment
+
+	all   []ledger.Segment
+	at    int            // which of them is open
+	open  *ledger.Reader // nil: none
+	next  int64          // line of it that is read next
+	after uint64         // number of the line before that one
 }
 
 // newSource reads whatever is written, as soon as it is.
@@ -129,36 +137,100 @@ func (s *source) Read(ctx context.Context, after uint64, limit, limitBytes int) 
 	if err != nil || end <= after {
 		return nil, err
 	}
-	all, err := s.l.ledger.Segments()
-	if err != nil {
-		return nil, err
+	goesOn := s.open != nil && s.after == after
+	if goesOn {
+		out, err := s.take(ctx, end, limit, limitBytes)
+		if err != nil || len(out) > 0 {
+			return out, err
+		}
 	}
-	var out []sink.Record
+	if err := s.seek(after); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s.take(ctx, end, limit, limitBytes)
+}
+
+// Close closes the segment that is open. Read opens it again.
+func (s *source) Close() error {
+	if s.open == nil {
+		return nil
+	}
+	err := s.open.Close()
+	s.open = nil
+	return err
+}
+
+// take reads on up to a number.
+func (s *source) take(ctx context.Context, end uint64, limit, limitBytes int) (out []sink.Record, err error) {
+	defer func() {
+		if err != nil {
+			out, err = nil, errors.Join(err, s.Close())
+		}
+	}()
 	bytes := 0
-	from, err := s.segment(all, after)
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range all[from:] {
+	for s.open != nil {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		more, err := s.read(g, after, func(r sink.Record) bool {
-			if r.Seq > end || len(out) >= limit || len(out) > 0 && bytes+len(r.Line) > limitBytes {
-				return false
+		for line, err := range s.open.Lines(s.next) {
+			if err != nil {
+				return nil, err
 			}
-			bytes += len(r.Line)
-			out = append(out, r)
-			return true
-		})
+			r := header(line)
+			if r.Seq > end || len(out) >= limit || len(out) > 0 && bytes+len(line) > limitBytes {
+				return out, nil
+			}
+			r.Line = slices.Clone(line)
+			out, bytes = append(out, r), bytes+len(line)
+			s.next, s.after = s.next+1, r.Seq
+		}
+		err := s.enter(s.at + 1)
+		if err != nil && (len(out) > 0 || errors.Is(err, fs.ErrNotExist)) {
+			return out, nil // it was removed since they were listed; whatever else it is comes again
+		}
 		if err != nil {
 			return nil, err
 		}
-		if !more {
-			break
-		}
 	}
 	return out, nil
+}
+
+// enter opens a segment of those listed, if there is one.
+func (s *source) enter(i int) error {
+	if err := s.Close(); err != nil || i >= len(s.all) {
+		return err
+	}
+	r, err := s.all[i].Open()
+	if err != nil {
+		return err
+	}
+	s.at, s.open, s.next = i, r, 0
+	return nil
+}
+
+// seek lists the segments and finds the line after a number.
+func (s *source) seek(after uint64) (err error) {
+	if s.all, err = s.l.ledger.Segments(); err != nil {
+		return err
+	}
+	i, err := s.segment(s.all, after)
+	if err != nil {
+		return err
+	}
+	if err := s.enter(i); err != nil || s.open == nil {
+		return err
+	}
+	var failed error
+	s.next = int64(sort.Search(int(s.all[i].Count), func(i int) bool {
+		line, err := s.open.Line(int64(i))
+		if err != nil {
+			failed = err
+			return true
+		}
+		return header(line).Seq > after
+	}))
+	s.after = after
+	return failed
 }
 
 // segment returns the first segment that may hold numbers after one.
@@ -214,37 +286,6 @@ type skipped struct{}
 
 // UnmarshalJSON takes anything.
 func (*skipped) UnmarshalJSON([]byte) error { return nil }
-
-// read yields the lines of a segment after a number.
-func (s *source) read(g ledger.Segment, after uint64, yield func(sink.Record) bool) (more bool, err error) {
-	r, err := g.Open()
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	var failed error
-	from := sort.Search(int(g.Count), func(i int) bool {
-		line, err := r.Line(int64(i))
-		if err != nil {
-			failed = err
-			return true
-		}
-		return header(line).Seq > after
-	})
-	if failed != nil {
-		return false, failed
-	}
-	for line, err := range r.Lines(int64(from)) {
-		if err != nil {
-			return false, err
-		}
-		h := header(line)
-		if h.Line = slices.Clone(line); !yield(h) {
-			return false, nil
-		}
-	}
-	return true, nil
-}
 
 // sinks follow the log.
 type sinks struct {

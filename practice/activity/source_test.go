@@ -5,8 +5,10 @@ package activity
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +140,122 @@ func TestASinkIsGivenOnlyWhatIsUnderACheckpoint(t *testing.T) {
 	}
 	if tail, err := newSource(l).Read(t.Context(), 0, 512, 1<<20); err != nil || len(tail) != 4 {
 		t.Errorf("whoever follows on the machine has %d records (%v), want 4", len(tail), err)
+	}
+	closed(t, l)
+}
+
+// What was read of a log is asked for again in batches of several sizes, amid new segments and after a jump.
+func TestASourceReadsOn(t *testing.T) {
+	now := noon
+	l := opened(t, t.TempDir(), Options{Now: func() time.Time { return now }})
+	s := newSafeSource(l)
+	write := func(n int) {
+		for range n {
+			l.Observe(began(now, 0))
+		}
+		settled(l)
+		l.sinks.signed.looked = time.Time{}
+	}
+	for range 5 { // segments
+		write(7)
+		now = now.AddDate(0, 0, 1)
+		settled(l)
+	}
+	at, rounds := uint64(0), 0
+	for _, limit := range []int{1, 3, 20, 5, 100, 100} {
+		records, err := s.Read(t.Context(), at, limit, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range records {
+			if r.Seq != at+1 || r.Seq != header(r.Line).Seq {
+				t.Fatalf("record %d of a batch has the number %d after %d: %s", i, r.Seq, at, r.Line)
+			}
+			at++
+		}
+		if rounds++; rounds == 3 {
+			write(7)
+		}
+	}
+	if at != 42 {
+		t.Errorf("got %d records, want 42", at)
+	}
+	for _, after := range []uint64{0, 6, 7, 8, 40, 41} { // back and forth
+		records, err := s.Read(t.Context(), after, 1, 1)
+		if err != nil || len(records) != 1 || records[0].Seq != after+1 {
+			t.Errorf("after %d: got %+v and %v", after, records, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	closed(t, l)
+}
+
+func TestASourceThatReadsOnLooksForNothing(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows does not rename a directory with open files")
+	}
+	dir := filepath.Join(t.TempDir(), "log")
+	l := opened(t, dir, Options{})
+	for range 100 {
+		l.Observe(began(noon, 0))
+	}
+	settled(l)
+	s := newSafeSource(l)
+	for after := uint64(0); after < 100; after += 10 {
+		records, err := s.Read(t.Context(), after, 10, 1<<20)
+		if err != nil || len(records) != 10 {
+			t.Fatalf("after %d: got %d records and %v", after, len(records), err)
+		}
+		if after == 0 {
+			if err := os.Rename(dir, dir+"-away"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := errors.Join(os.Rename(dir+"-away", dir), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	closed(t, l)
+}
+
+// A segment may be removed while a slow sink is in it: what it has open it reads to the end, and goes on after the hole.
+func TestASourceGoesOnAfterWhatIsRemoved(t *testing.T) {
+	now := noon
+	l := opened(t, t.TempDir(), Options{Now: func() time.Time { return now }})
+	for range 4 {
+		for range 10 {
+			l.Observe(began(now, 0))
+		}
+		settled(l)
+		now = now.AddDate(0, 0, 1)
+		settled(l)
+	}
+	s := newSafeSource(l)
+	read := func(after uint64, want uint64) error {
+		records, err := s.Read(t.Context(), after, 5, 1<<20)
+		if err == nil && (len(records) != 5 || records[0].Seq != want) {
+			t.Errorf("after %d: got %+v, want 5 from %d on", after, records, want)
+		}
+		return err
+	}
+	if err := read(0, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.ledger.Expire(30); err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS != "windows" { // which removes nothing that is open
+		if err := read(5, 6); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := read(10, 31); err != nil {
+		t.Error(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 	closed(t, l)
 }

@@ -24,6 +24,8 @@ type Source interface {
 	// Read returns records whose numbers are greater than after, up to Safe, the oldest first: at most limit of them, and
 	// at most limitBytes of lines unless the first alone has more. It returns none at the end.
 	Read(ctx context.Context, after uint64, limit, limitBytes int) ([]Record, error)
+	// Close is called once nothing is read any more.
+	Close() error
 }
 
 const (
@@ -122,7 +124,8 @@ func (f *Follower) Run(ctx context.Context) error {
 }
 
 // deliver brings records to the sink until ctx ends.
-func (f *Follower) deliver(ctx context.Context) error {
+func (f *Follower) deliver(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, f.Source.Close()) }()
 	if _, err := f.find(ctx); err != nil { // how far behind it is does not wait for the turn
 		return err
 	}

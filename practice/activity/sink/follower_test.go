@@ -36,6 +36,8 @@ func (b *book) Log() string                          { return thisLog }
 func (b *book) Last() uint64                         { return b.last.Load() }
 func (b *book) Safe(context.Context) (uint64, error) { return b.Last() - b.unsafe, nil }
 
+func (b *book) Close() error { return nil }
+
 func (b *book) Read(_ context.Context, after uint64, limit, _ int) (out []Record, _ error) {
 	for seq := after + 1; seq <= b.last.Load()-b.unsafe && len(out) < limit; seq++ {
 		if b.missing == nil || !b.missing(seq) {
