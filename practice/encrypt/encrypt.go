@@ -127,12 +127,26 @@ func (v *Vault) adopt(ctx context.Context, rows []row, previous KEK) error {
 func (v *Vault) by() KEK { return *v.kek.Load() }
 
 // A WrongKEKError says that the keysets of a store belong to another key-encryption key. Nothing was changed.
-type WrongKEKError struct{ Class, Want, Got string } // public ids
+type WrongKEKError struct {
+	Class, Want, Got string // public ids
+	Err              error  // what the server of the one given says to them; nil: it has none, or was not asked
+	server           bool   // the one that belongs to it is kept by a server
+}
 
 func (e *WrongKEKError) Error() string {
-	return fmt.Sprintf("the keys of this store are wrapped by the key-encryption key %s; the one given is %s "+
-		"(put the one back that belongs to it, or name it as encrypt.previous; nothing was changed)", e.Want, e.Got)
+	key, why := "encrypt.previous", ""
+	if e.server {
+		key = "encrypt.previous_transit"
+	}
+	if e.Err != nil {
+		why = ", which does not open them: " + e.Err.Error()
+	}
+	return fmt.Sprintf("the keys of this store are wrapped by the key-encryption key %s; the one given is %s%s "+
+		"(put the one back that belongs to it, or name it as %s; nothing was changed)", e.Want, e.Got, why, key)
 }
+
+// Unwrap returns Err.
+func (e *WrongKEKError) Unwrap() error { return e.Err }
 
 // maxPlain bounds what is sealed at once.
 const maxPlain = 1 << 20

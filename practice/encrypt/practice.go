@@ -25,20 +25,27 @@ type Config struct {
 	KEK practice.Secret `yaml:"kek" config:"gateway"`
 	// Previous is the key-encryption key before this one. The keys are wrapped anew when the gateway starts.
 	Previous practice.Secret `yaml:"previous" config:"gateway"`
+	// PreviousTransit is the server that kept it before, in place of Previous.
+	PreviousTransit Transit `yaml:"previous_transit" config:"gateway"`
 	// Transit is a Vault or OpenBao server that keeps the key-encryption key, in place of KEK.
 	Transit Transit `yaml:"transit" config:"gateway"`
 }
 
 // Validate reports what is wrong with c.
 func (c Config) Validate() error {
-	remote := c.Transit.Address != ""
 	switch {
-	case remote && !c.KEK.IsZero():
+	case c.Transit.given() && !c.KEK.IsZero():
 		return errors.New("kek: and transit are both given (leave one)")
-	case remote:
-		return c.Transit.validate()
-	case c.Transit.Key != "" || !c.Transit.Token.IsZero():
-		return errors.New("transit.address: is missing (try https://vault.example.org:8200)")
+	case c.PreviousTransit.given() && !c.Previous.IsZero():
+		return errors.New("previous: and previous_transit are both given (leave one)")
+	}
+	if c.Transit.given() {
+		if err := c.Transit.validate("transit"); err != nil {
+			return err
+		}
+	}
+	if c.PreviousTransit.given() {
+		return c.PreviousTransit.validate("previous_transit")
 	}
 	return nil
 }
@@ -97,18 +104,29 @@ func open(c Config, env *practice.Env) (*kept, error) {
 	if o.KEK, err = k.key(ctx, c); err != nil {
 		return nil, err
 	}
-	if !c.Previous.IsZero() {
-		if o.Previous, err = fromSecret("previous", c.Previous); err != nil {
-			return nil, err
-		}
-	} else if !k.beside {
-		// From the file beside the data to another place: the file is the previous key, until the operator removes it.
-		if o.Previous, err = readKEK(env.Data, kekFile); err != nil {
-			o.Previous = nil
-		}
+	if o.Previous, err = k.previous(c); err != nil {
+		return nil, err
 	}
 	k.vault, err = Open(ctx, o)
 	return k, err
+}
+
+// previous is the key-encryption key before the one that c names, nil where there is none.
+func (k *kept) previous(c Config) (KEK, error) {
+	switch {
+	case !c.Previous.IsZero():
+		return fromSecret("previous", c.Previous)
+	case c.PreviousTransit.given():
+		return transitOf("previous_transit", c.PreviousTransit)
+	case k.beside:
+		return nil, nil
+	}
+	// From the file beside the data to another place: the file is the previous key, until the operator removes it.
+	key, err := readKEK(k.env.Data, kekFile)
+	if err != nil {
+		return nil, nil // it is gone, or no key: what it may have wrapped is refused by name
+	}
+	return key, nil
 }
 
 // key is the key-encryption key that c names.

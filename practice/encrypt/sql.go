@@ -5,6 +5,7 @@ package encrypt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -58,9 +59,22 @@ func readRow(ctx context.Context, q querier, class string) (r row, err error) {
 // bound is what a wrapped keyset is bound to: it opens as no other class's.
 func bound(class string) []byte { return []byte("yett keyset " + class) }
 
+// asked remembers why a key-encryption key did not open: tink keeps the text of its error, and no more.
+type asked struct {
+	KEK
+	err error
+}
+
+func (a *asked) DecryptWithContext(ctx context.Context, sealed, bound []byte) (plain []byte, err error) {
+	plain, a.err = a.KEK.DecryptWithContext(ctx, sealed, bound)
+	return plain, a.err
+}
+
 func unwrap(ctx context.Context, by KEK, r row) (*keys, error) {
-	h, err := keyset.ReadWithContext(ctx, keyset.NewBinaryReader(bytes.NewReader(r.wrapped)), by, bound(r.class))
+	key := &asked{KEK: by}
+	h, err := keyset.ReadWithContext(ctx, keyset.NewBinaryReader(bytes.NewReader(r.wrapped)), key, bound(r.class))
 	if err != nil {
+		err = cmp.Or(key.err, err)
 		return nil, fmt.Errorf("the keys of %s do not open with the key-encryption key %s (%w; nothing was changed)", r.class, by.ID(), err)
 	}
 	return newKeys(h, time.UnixMilli(r.created))
@@ -170,14 +184,29 @@ func (v *Vault) rewrap(ctx context.Context, by KEK, from ...KEK) error {
 	return errContended
 }
 
-// unwrapAny opens a keyset by that of some key-encryption keys which wrapped it.
+// unwrapAny opens a keyset by that of some key-encryption keys which wrapped it. A server may have another address than it had
+// then: whether the keyset is its own, it says itself.
 func unwrapAny(ctx context.Context, by []KEK, r row) (*keys, error) {
 	for _, k := range by {
 		if k.ID() == r.kek {
 			return unwrap(ctx, k, r)
 		}
 	}
-	return nil, &WrongKEKError{Class: r.class, Want: r.kek, Got: ids(by)}
+	wrong := &WrongKEKError{Class: r.class, Want: r.kek, Got: ids(by), server: strings.Contains(r.kek, atServer)}
+	for _, k := range by {
+		if _, ok := k.(*remote); !ok || !wrong.server {
+			continue
+		}
+		opened, err := unwrap(ctx, k, r)
+		if err == nil {
+			return opened, nil
+		}
+		if _, ok := errors.AsType[*refusedError](err); !ok {
+			return nil, err
+		}
+		wrong.Err = err
+	}
+	return nil, wrong
 }
 
 func ids(all []KEK) string {

@@ -43,19 +43,25 @@ type Transit struct {
 // mount is Mount, or its default.
 func (t Transit) mount() string { return cmp.Or(t.Mount, "transit") }
 
-func (t Transit) validate() error {
+// given reports whether the configuration names a server at all.
+func (t Transit) given() bool { return t.Address != "" || t.Key != "" || !t.Token.IsZero() }
+
+// validate reports what is wrong with t, which the configuration names at.
+func (t Transit) validate(at string) error {
 	u, err := url.Parse(t.Address)
 	switch {
+	case t.Address == "":
+		return fmt.Errorf("%s.address: is missing (try https://vault.example.org:8200)", at)
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http":
-		return fmt.Errorf("transit.address: %q is no address (try https://vault.example.org:8200)", t.Address)
+		return fmt.Errorf("%s.address: %q is no address (try https://vault.example.org:8200)", at, t.Address)
 	case u.Scheme == "http" && !loopback(u.Hostname()):
-		return fmt.Errorf("transit.address: %q would send keys in clear (use https)", t.Address)
+		return fmt.Errorf("%s.address: %q would send keys in clear (use https)", at, t.Address)
 	case !plainName(t.Key, false):
-		return fmt.Errorf("transit.key: %q is no name of a key (try yett)", t.Key)
+		return fmt.Errorf("%s.key: %q is no name of a key (try yett)", at, t.Key)
 	case !plainName(t.mount(), true):
-		return fmt.Errorf("transit.mount: %q is no path (try transit)", t.Mount)
+		return fmt.Errorf("%s.mount: %q is no path (try transit)", at, t.Mount)
 	case t.Token.IsZero():
-		return errors.New("transit.token: is missing (use {file: …} or {env: …})")
+		return fmt.Errorf("%s.token: is missing (use {file: …} or {env: …})", at)
 	}
 	return nil
 }
@@ -89,18 +95,21 @@ const (
 )
 
 // NewTransit makes the client. It calls nobody yet.
-func NewTransit(t Transit) (KEK, error) {
-	if err := t.validate(); err != nil {
+func NewTransit(t Transit) (KEK, error) { return transitOf("transit", t) }
+
+func transitOf(at string, t Transit) (KEK, error) {
+	if err := t.validate(at); err != nil {
 		return nil, err
 	}
+	t.Address = plainAddress(t.Address)
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if t.CA != "" {
 		pem, err := os.ReadFile(t.CA)
 		if err != nil {
-			return nil, fmt.Errorf("transit.ca: %w", err)
+			return nil, fmt.Errorf("%s.ca: %w", at, err)
 		}
 		if config.RootCAs = x509.NewCertPool(); !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("transit.ca: %s holds no certificate", t.CA)
+			return nil, fmt.Errorf("%s.ca: %s holds no certificate", at, t.CA)
 		}
 	}
 	return &remote{t: t, client: &http.Client{
@@ -111,8 +120,30 @@ func NewTransit(t Transit) (KEK, error) {
 	}}, nil
 }
 
+// plainAddress writes an address that validate accepts in the one way in which ID names it.
+func plainAddress(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	u.Host = strings.ToLower(u.Host) // the scheme is lower case already
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
+	return u.String()
+}
+
+// A refusedError says that the server answered, and that what it was given is none of its own.
+type refusedError struct{ Err error }
+
+func (e *refusedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what it said.
+func (e *refusedError) Unwrap() error { return e.Err }
+
 // ID names the place: the versions of the key there are the server's business.
-func (r *remote) ID() string { return r.t.mount() + "/" + r.t.Key + " at " + r.t.Address }
+func (r *remote) ID() string { return r.t.mount() + "/" + r.t.Key + atServer + r.t.Address }
+
+// atServer stands in the id of a key that a server keeps, and in no other.
+const atServer = " at "
 
 type transitBody struct {
 	Plaintext  []byte `json:"plaintext,omitempty"` // base64, as encoding/json writes it
@@ -153,7 +184,7 @@ func (r *remote) call(ctx context.Context, what string, in transitBody) (out tra
 		return out, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost,
-		strings.TrimSuffix(r.t.Address, "/")+"/v1/"+r.t.mount()+"/"+what+"/"+r.t.Key, bytes.NewReader(body))
+		r.t.Address+"/v1/"+r.t.mount()+"/"+what+"/"+r.t.Key, bytes.NewReader(body))
 	if err != nil {
 		return out, err
 	}
@@ -188,5 +219,9 @@ func (r *remote) call(ctx context.Context, what string, in transitBody) (out tra
 	case res.StatusCode == http.StatusForbidden:
 		return out, fmt.Errorf("403: the token may not (it needs update on %s/encrypt/%s and %s/decrypt/%s)", r.t.mount(), r.t.Key, r.t.mount(), r.t.Key)
 	}
-	return out, fmt.Errorf("%d: %.200s", res.StatusCode, strings.Join(answer.Errors, "; "))
+	err = fmt.Errorf("%d: %.200s", res.StatusCode, strings.Join(answer.Errors, "; "))
+	if res.StatusCode == http.StatusBadRequest {
+		err = &refusedError{err}
+	}
+	return out, err
 }

@@ -7,7 +7,9 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -162,6 +164,98 @@ func TestKeysMoveToAServer(t *testing.T) {
 	}
 }
 
+func TestOnePlaceHasOneNameHoweverItIsWritten(t *testing.T) {
+	token := practice.SecretEnv("TOKEN")
+	want := "transit/yett at https://vault.example.org:8200"
+	for _, address := range []string{"https://vault.example.org:8200", "https://vault.example.org:8200/", "https://vault.example.org:8200//", "HTTPS://Vault.Example.org:8200"} {
+		k, err := NewTransit(Transit{Address: address, Key: "yett", Token: token})
+		if err != nil || k.ID() != want {
+			t.Errorf("%s is %v, %v; want %s", address, k, err, want)
+		}
+	}
+}
+
+// The server moves, or is written in another way than when the keys were wrapped: what it opens is its own.
+func TestAServerMayChangeItsAddress(t *testing.T) {
+	f, server, c := newTransit(t)
+	r := newRig(t)
+	k, err := open(c, r.env())
+	r.ok(err)
+	r.put(r.class(k.vault, "notes", r.kept), "1", "secret")
+	r.class(k.vault, "others")
+	_, err = r.db.ExecContext(t.Context(), "UPDATE encrypt_keysets SET kek = $1 WHERE class = 'notes'", "transit/yett at "+server.URL+"/")
+	r.ok(err)
+
+	moved := httptest.NewServer(f)
+	t.Cleanup(moved.Close)
+	server.Close()
+	c.Transit.Address = moved.URL
+	for range 2 {
+		k, err = open(c, r.env())
+		r.ok(err)
+		if got := r.get(r.class(k.vault, "notes", r.kept), "1"); got != "secret" {
+			t.Errorf("got %q", got)
+		}
+		for class, row := range r.keysets() {
+			if !strings.HasPrefix(row, "transit/yett at "+moved.URL+" ") {
+				t.Errorf("%s is wrapped by %.60q", class, row)
+			}
+		}
+	}
+
+	before := r.keysets()
+	f.key = key(t, 1)
+	c.Transit.Address = newServer(t, f)
+	_, err = open(c, r.env())
+	if wrong, ok := errors.AsType[*WrongKEKError](err); !ok || !strings.Contains(err.Error(), moved.URL) || !strings.Contains(err.Error(), "message authentication failed") || wrong.Got != "transit/yett at "+c.Transit.Address {
+		t.Errorf("another key there: %v", err)
+	}
+	f.status = http.StatusServiceUnavailable
+	if _, err = open(c, r.env()); err == nil || !strings.Contains(err.Error(), "503: it is sealed") {
+		t.Errorf("a server that cannot tell: %v", err)
+	}
+	if !maps.Equal(before, r.keysets()) {
+		t.Error("a refusal rewrote something")
+	}
+}
+
+func newServer(t *testing.T, h http.Handler) (address string) {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func TestKeysLeaveAServer(t *testing.T) {
+	other := &transitFake{key: key(t, 3), token: "hvs.token-of-another"}
+	for name, to := range map[string]Config{
+		"for a file":         {KEK: secretFile(t, bytes.Repeat([]byte{5}, 32))},
+		"for another server": {Transit: Transit{Address: newServer(t, other), Key: "yett", Token: secretFile(t, []byte(other.token))}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, server, from := newTransit(t)
+			r := newRig(t)
+			k, err := open(from, r.env())
+			r.ok(err)
+			r.put(r.class(k.vault, "notes", r.kept), "1", "secret")
+			if _, err := open(to, r.env()); err == nil || !strings.Contains(err.Error(), "encrypt.previous_transit") {
+				t.Errorf("without the previous one: %v", err)
+			}
+			with := to
+			with.PreviousTransit = from.Transit
+			r.ok(with.Validate())
+			_, err = open(with, r.env())
+			r.ok(err)
+			server.Close()
+			k, err = open(to, r.env())
+			r.ok(err)
+			if got := r.get(r.class(k.vault, "notes", r.kept), "1"); got != "secret" {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
 func TestWhatIsWrongWithTheConfigurationIsTold(t *testing.T) {
 	token := practice.SecretEnv("VAULT_TOKEN")
 	good := Transit{Address: "https://vault.example.org:8200", Mount: "transit", Key: "yett", Token: token}
@@ -180,6 +274,10 @@ func TestWhatIsWrongWithTheConfigurationIsTold(t *testing.T) {
 		{"no address", Config{Transit: Transit{Key: "yett", Token: token}}, "transit.address"},
 		{"a key that is a path", Config{Transit: Transit{"https://vault.example.org", "transit", "../sys", token, "", ""}}, "transit.key"},
 		{"a mount that climbs", Config{Transit: Transit{"https://vault.example.org", "a/../b", "yett", token, "", ""}}, "transit.mount"},
+		{"a previous one without a key", Config{PreviousTransit: Transit{Address: "https://vault.example.org", Token: token}}, "previous_transit.key"},
+		{"a previous one in clear", Config{PreviousTransit: Transit{"http://vault.example.org", "transit", "yett", token, "", ""}}, "previous_transit.address"},
+		{"a previous one without an address", Config{PreviousTransit: Transit{Key: "yett", Token: token}}, "previous_transit.address"},
+		{"two previous ones", Config{Previous: token, PreviousTransit: Transit{"https://vault.example.org", "transit", "yett", token, "", ""}}, "previous: "},
 		{"no token", Config{Transit: Transit{"https://vault.example.org", "transit", "yett", practice.Secret{}, "", ""}}, "transit.token"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
