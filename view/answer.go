@@ -178,14 +178,15 @@ func (v *View) Response(x *exchange.Exchange) error {
 	contentType, typed := a.Header.Lookup("Content-Type")
 	f := formOf(contentType)
 	head := x.Request.Method == http.MethodHead
+	if a.Status == http.StatusPartialContent && (v.planned || v.looksAt(f)) {
+		// Nothing can be found in a part, whatever type it has: where answers are looked at, none was asked for.
+		return refuse(errors.New("a part of an answer cannot be looked at"))
+	}
 	if a.Status == http.StatusNoContent || !v.looksAt(f) && (typed || !head || !v.planned) {
 		if a.Status == http.StatusNoContent || a.Status >= 400 || a.Length == 0 {
 			v.aside(x)
 		}
 		return nil
-	}
-	if a.Status == http.StatusPartialContent {
-		return refuse(errors.New("a part of an answer cannot be looked at, and none was asked for"))
 	}
 	v.head(x)
 	a.Length = -1
