@@ -34,7 +34,8 @@ type Check struct {
 	Direction Direction
 	// Closed refuses members that are not declared: where an object lists properties, an absent additionalProperties
 	// counts as false. An explicit true or a schema opens it, and an object that lists nothing is open. Under allOf,
-	// anyOf, oneOf and if it is the union over the branches that counts.
+	// anyOf, oneOf and if it is the union over the branches that counts, and where a schema has a discriminator but no
+	// list of alternatives, over those that inherit it.
 	Closed   bool
 	ReadOnly ReadOnly
 	Max      int // findings; 0 means 10

@@ -6,6 +6,7 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"yett/internal/source"
 )
@@ -14,16 +15,18 @@ import (
 type Compiler struct {
 	options Options
 	made    map[*source.Node]*Schema
+	lonely  map[*source.Node]*Schema // without their heirs
 	roots   map[*source.Node]*Schema
 	fresh   []*Schema // made by this Compile
 	errs    []error
 	shapes  shaper
 	library library
+	kin     kinship
 }
 
 // NewCompiler returns a compiler.
 func NewCompiler(o Options) *Compiler {
-	c := &Compiler{options: o, made: map[*source.Node]*Schema{}, roots: map[*source.Node]*Schema{}}
+	c := &Compiler{options: o, made: map[*source.Node]*Schema{}, lonely: map[*source.Node]*Schema{}, roots: map[*source.Node]*Schema{}}
 	c.shapes = shaper{
 		made: map[string]*Shape{}, ids: map[*Schema]uint64{},
 		declares: map[*Schema]declares{}, types: map[*Schema]Types{},
@@ -54,7 +57,11 @@ func (c *Compiler) Compile(n *source.Node) (*Schema, error) {
 	if len(c.errs) > 0 {
 		// Half-made schemas must not be met again by the next Compile.
 		for _, s := range c.fresh {
-			delete(c.made, s.node)
+			if s.alone {
+				delete(c.lonely, s.node)
+			} else {
+				delete(c.made, s.node)
+			}
 		}
 		return nil, errors.Join(c.errs...)
 	}
@@ -106,7 +113,7 @@ func (c *Compiler) reference(s *Schema, ref *source.Node) {
 			c.errs = append(c.errs, err)
 			return
 		}
-		s.ref = c.schema(to)
+		s.ref = c.inherited(s.node, to)
 	}
 }
 
@@ -158,30 +165,61 @@ func (s *Schema) below(f func(*Schema)) {
 	}
 }
 
+// A hop is a step from one schema to another that applies to the same value; family is set where the other is an heir.
+type hop struct {
+	to     *Schema
+	family *family
+}
+
 // refuseLoops refuses schemas that come back to themselves without going deeper into the document: to check them
-// would never end.
+// would never end. Where it is an heir that leads back, it is none.
 func (c *Compiler) refuseLoops() {
 	const open, done = 1, 2
 	state := map[*Schema]int{}
-	var visit func(s *Schema)
-	visit = func(s *Schema) {
+	var way []hop
+	var visit func(next hop)
+	visit = func(next hop) {
+		s := next.to
 		state[s] = open
-		s.inPlace(func(t *Schema) {
-			switch state[t] {
+		way = append(way, next)
+		step := func(next hop) {
+			switch state[next.to] {
 			case open:
-				c.fail(s.node, "the schema refers to itself without going deeper (by way of line %d)", t.node.Line)
+				if !cut(append(way, next)) {
+					c.fail(s.node, "the schema refers to itself without going deeper (by way of line %d)", next.to.node.Line)
+				}
 			case done:
 			default:
-				visit(t)
+				visit(next)
 			}
-		})
+		}
+		s.inPlace(func(t *Schema) { step(hop{to: t}) })
+		if f := s.family; f != nil {
+			step(hop{to: f.alone})
+			for _, h := range slices.Clone(f.heirs) {
+				step(hop{h, f})
+			}
+		}
+		way = way[:len(way)-1]
 		state[s] = done
 	}
 	for _, s := range c.fresh {
 		if state[s] == 0 {
-			visit(s)
+			visit(hop{to: s})
 		}
 	}
+}
+
+// cut ends a loop, whose last hop leads to a schema on the way, at the last heir in it. It reports whether there is one.
+func cut(way []hop) bool {
+	last := len(way) - 1
+	for i := last; i == last || way[i].to != way[last].to; i-- {
+		if f := way[i].family; f != nil {
+			f.drop(way[i].to)
+			return true
+		}
+	}
+	return false
 }
 
 // finish makes s a root. A schema with a dynamic reference anywhere below is foreign as a whole, since the target of
@@ -206,6 +244,7 @@ func (c *Compiler) finish(s *Schema) *Schema {
 		}
 		t.inPlace(add)
 		t.below(add)
+		t.family.each(add)
 	}
 	whole := *s
 	whole.root = r
@@ -223,5 +262,11 @@ func (c *Compiler) finish(s *Schema) *Schema {
 		return nil
 	}
 	r.shape = shape
+	for _, t := range queue {
+		if err := c.shapes.family(t); err != nil {
+			c.errs = append(c.errs, err)
+			return nil
+		}
+	}
 	return &whole
 }

@@ -23,7 +23,12 @@ func (k *checker) eval(s *Schema, n jsonstream.Node, m marks) bool {
 		return k.fail(s, n, "false", "is not allowed")
 	}
 	k.depth++
-	ok := k.evalOwn(s, n, m)
+	var ok bool
+	if s.family != nil && k.doc.Kind(n) == jsonstream.Object {
+		ok = k.evalFamily(s, n, m)
+	} else {
+		ok = k.evalOwn(s, n, m)
+	}
 	k.depth--
 	return ok
 }

@@ -435,6 +435,9 @@ func (k *keywords) discriminator() {
 		}
 	}
 	k.s.disc = d
+	if !k.s.alone {
+		k.c.inherit(k.s, d.property)
+	}
 }
 
 func (k *keywords) annotations() {

@@ -216,7 +216,7 @@ func (s *Schema) partial(t Types) bool {
 		return false
 	case s.enum != nil:
 		return s.enum.types()&t != 0
-	case s.anyOf != nil || s.oneOf != nil || s.not != nil || s.cond != nil:
+	case s.anyOf != nil || s.oneOf != nil || s.not != nil || s.cond != nil || s.family != nil && t == Object:
 		return true
 	case t == Array:
 		a := s.array

@@ -66,6 +66,9 @@ type Schema struct {
 	cond  *condition
 	disc  *discriminator
 
+	family *family // those that inherit it
+	alone  bool    // stands for its node without these
+
 	number *numberRules
 	text   *textRules
 	array  *arrayRules
@@ -82,7 +85,7 @@ type Schema struct {
 // A condition is if, then and else; the latter two may be nil.
 type condition struct{ when, then, otherwise *Schema }
 
-// A discriminator tells which branch was meant. It chooses what is reported, never what is accepted.
+// A discriminator tells which branch of a list was meant. It chooses what is reported, never what is accepted.
 type discriminator struct {
 	property string
 	branches map[string]*Schema

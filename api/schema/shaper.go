@@ -58,6 +58,23 @@ func (b *shaper) of(s *Schema) (*Shape, error) {
 	return p, nil
 }
 
+// family makes the shapes of s with its heirs, and of each of these by itself.
+func (b *shaper) family(s *Schema) (err error) {
+	f := s.family
+	if f == nil || f.all != nil {
+		return nil
+	}
+	f.each(func(t *Schema) {
+		if err == nil {
+			f.shapes[t], err = b.of(t)
+		}
+	})
+	if err == nil {
+		f.all, err = b.of(s)
+	}
+	return err
+}
+
 // place returns the place where entries apply, nil if none does.
 func (b *shaper) place(entries []entry) *Shape {
 	if len(entries) == 0 {
@@ -186,8 +203,11 @@ func closure(entries []entry) []entry {
 	return all
 }
 
-// conditional returns the schemas that apply under conditions. They declare, but do not open by saying nothing.
+// conditional returns the schemas that apply under conditions, heirs among them. They declare, but do not open by saying nothing.
 func (s *Schema) conditional() (list []*Schema) {
+	if s.family != nil {
+		list = append(list, s.family.heirs...)
+	}
 	if s.cond != nil {
 		list = append(list, s.cond.when)
 		if s.cond.then != nil {
