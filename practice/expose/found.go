@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"yett/alert"
+	"yett/api/schema"
 	"yett/exchange"
 	"yett/practice/expose/detect"
 	"yett/problem"
@@ -31,6 +32,8 @@ const (
 // watch is the edit that looks for what a place does not declare; nil where there is nothing to look for.
 func (e *Exposer) watch(at view.Place) *view.Edit {
 	declared := slices.Concat(e.reader.kinds(at.Shape), e.reader.kinds(at.Holder))
+	stands := detect.Place{Declared: at.Shape.Types() != schema.AnyType}
+	stands.Number = at.Shape.Types().Has(schema.Integer) && !at.Shape.Types().Has(schema.String)
 	var wanted []detect.Kind
 	for _, k := range detect.Kinds() {
 		if slices.Contains(e.config.Detect, k) && !slices.Contains(declared, k) {
@@ -40,8 +43,8 @@ func (e *Exposer) watch(at view.Place) *view.Edit {
 	if len(wanted) == 0 {
 		return nil
 	}
-	return e.once("watch "+joined(wanted), func() *view.Edit {
-		w := &watcher{e: e, detector: detect.New(wanted...), found: e.config.Found}
+	return e.once(fmt.Sprintf("watch %s %t %t", joined(wanted), stands.Declared, stands.Number), func() *view.Edit {
+		w := &watcher{e: e, detector: detect.New(wanted...), place: stands, found: e.config.Found}
 		return &view.Edit{Stage: view.Watch, Does: "masked", Text: w.text}
 	})
 }
@@ -50,6 +53,7 @@ func (e *Exposer) watch(at view.Place) *view.Edit {
 type watcher struct {
 	e        *Exposer
 	detector *detect.Detector
+	place    detect.Place
 	found    string
 }
 
@@ -62,19 +66,24 @@ func (w *watcher) text(x *exchange.Exchange, dst, name, text []byte) ([]byte, bo
 		lent = new([]detect.Match) // cannot be: nothing else is put there
 	}
 	defer matches.Put(lent)
-	found := w.detector.FindAt((*lent)[:0], detect.Place{Name: name}, text)
+	at := w.place
+	at.Name = name
+	found := w.detector.FindAt((*lent)[:0], at, text)
 	*lent = found[:0]
 	if len(found) == 0 {
 		return dst, false, nil
 	}
 	t := w.e.tally(x)
+	certain := false
 	for _, m := range found {
-		t.add(m.Kind)
+		t.add(m)
+		certain = certain || !m.Doubtful
 	}
-	switch w.found {
-	case FoundAlert:
+	switch {
+	case !certain, w.found == FoundAlert:
+		// What is doubtful is an id or a number for nine in ten: to change it would break whoever reads it, so it is only told.
 		return dst, false, nil
-	case FoundBlock:
+	case w.found == FoundBlock:
 		return dst, false, &problem.Error{Status: http.StatusBadGateway, Code: "sensitive_data", Replaces: true,
 			Detail: "The service behind this gateway gave an answer that cannot be passed on.",
 			Cause:  errors.New("the answer holds what its description does not declare: " + joined(t.kinds))}
@@ -86,12 +95,17 @@ func (w *watcher) text(x *exchange.Exchange, dst, name, text []byte) ([]byte, bo
 type tally struct {
 	operation string
 	kinds     []detect.Kind
-	failed    []string // where conditions stand that could not be evaluated
+	doubtful  []detect.Kind // of what stayed, because other numbers look like it there
+	failed    []string      // where conditions stand that could not be evaluated
 }
 
-func (t *tally) add(k detect.Kind) {
-	if !slices.Contains(t.kinds, k) {
-		t.kinds = append(t.kinds, k)
+func (t *tally) add(m detect.Match) {
+	kinds := &t.kinds
+	if m.Doubtful {
+		kinds = &t.doubtful
+	}
+	if !slices.Contains(*kinds, m.Kind) {
+		*kinds = append(*kinds, m.Kind)
 	}
 }
 
@@ -125,17 +139,25 @@ func (e *Exposer) tell(x *exchange.Exchange, t *tally) {
 		x.Report("expose", exchange.Edited, "condition_failed",
 			strings.Join(t.failed, ", ")+": what a condition asks for is not there, so it admits nobody")
 	}
-	if len(t.kinds) == 0 {
-		return
+	if len(t.kinds) > 0 {
+		x.Report("expose", exchange.Passed, "sensitive_data", "found "+joined(t.kinds))
 	}
-	x.Report("expose", exchange.Passed, "sensitive_data", "found "+joined(t.kinds))
+	if len(t.doubtful) > 0 {
+		x.Report("expose", exchange.Passed, "sensitive_data_doubtful", "in doubt, and left as it is: "+joined(t.doubtful))
+	}
 	for _, k := range t.kinds {
 		e.seen.raise(e.api.Name, t.operation, k, e.config.Found)
+	}
+	for _, k := range t.doubtful {
+		e.seen.doubt(e.api.Name, t.operation, k)
 	}
 }
 
 // forget lets go of an exchange that is never over, because it is made up.
 func (e *Exposer) forget(x *exchange.Exchange) { e.tallys.Delete(x) }
+
+// A sighting is an alert by its name and what it is about.
+type sighting struct{ name, about string }
 
 // sightings are the alerts of sensitive data. They hold until nothing more was seen for a while. All levels share them, and
 // they outlive a reload.
@@ -144,7 +166,7 @@ type sightings struct {
 	now    func() time.Time
 
 	mu   sync.Mutex
-	last map[string]time.Time // by what the alert is about
+	last map[sighting]time.Time
 
 	vouchers map[string]*vouchers // by the name of the API
 }
@@ -165,11 +187,12 @@ func newSightings(alerts *alert.Board, now func() time.Time) *sightings {
 	if now == nil {
 		now = time.Now
 	}
-	return &sightings{alerts: alerts, now: now, last: map[string]time.Time{}, vouchers: map[string]*vouchers{}}
+	return &sightings{alerts: alerts, now: now, last: map[sighting]time.Time{}, vouchers: map[string]*vouchers{}}
 }
 
 const (
 	alertName = "sensitive_data"
+	doubtName = "sensitive_data_doubtful"
 	// quiet is how long nothing must have been seen until an alert is over.
 	quiet = time.Hour
 )
@@ -182,15 +205,25 @@ var plurals = map[detect.Kind]string{
 var becomes = map[string]string{FoundMask: "they are masked", FoundBlock: "such answers are refused", FoundAlert: "they leave as they are"}
 
 func (s *sightings) raise(api, operation string, k detect.Kind, found string) {
+	s.see(alertName, api, operation, k, fmt.Sprintf("answers of %s of %s hold %s where the description declares none; %s (mend the service, or declare them with x-yett-contains)",
+		operation, api, plurals[k], becomes[found]))
+}
+
+// doubt tells of numbers that may be others.
+func (s *sightings) doubt(api, operation string, k detect.Kind) {
+	s.see(doubtName, api, operation, k, fmt.Sprintf("answers of %s of %s hold what may be %s, under names of ids or where a number is declared; they leave as they are (if they are, declare them with x-yett-contains; if not, take %s off expose.detect of the operation)",
+		operation, api, plurals[k], k))
+}
+
+func (s *sightings) see(name, api, operation string, k detect.Kind, summary string) {
 	if s.alerts == nil {
 		return
 	}
-	about := strings.Join(strings.Fields(api+" "+operation+" "+string(k)), " ")
+	seen := sighting{name, strings.Join(strings.Fields(api+" "+operation+" "+string(k)), " ")}
 	s.mu.Lock()
-	s.last[about] = s.now()
+	s.last[seen] = s.now()
 	s.mu.Unlock()
-	s.alerts.Raise(alertName, about, fmt.Sprintf("answers of %s of %s hold %s where the description declares none; %s (mend the service, or declare them with x-yett-contains)",
-		operation, api, plurals[k], becomes[found]))
+	s.alerts.Raise(seen.name, seen.about, summary)
 }
 
 // run ends alerts of what was not seen any more.
@@ -210,10 +243,10 @@ func (s *sightings) run(ctx context.Context) error {
 func (s *sightings) settle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for about, last := range maps.All(s.last) {
+	for seen, last := range maps.All(s.last) {
 		if s.now().Sub(last) >= quiet {
-			delete(s.last, about)
-			s.alerts.Clear(alertName, about)
+			delete(s.last, seen)
+			s.alerts.Clear(seen.name, seen.about)
 		}
 	}
 }

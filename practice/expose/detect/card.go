@@ -7,66 +7,68 @@ package detect
 // cards have: bit n for n digits.
 type network struct {
 	from, to uint32
-	lengths  uint32
+	lengths  uint32 // that are issued: found on sight
+	seldom   uint32 // that a network allows and hardly issues, or does no more: found in groups, and where a word says so
 }
 
 const (
 	n13, n14, n15, n16, n17, n18, n19 = 1 << 13, 1 << 14, 1 << 15, 1 << 16, 1 << 17, 1 << 18, 1 << 19
 
-	from13 = n13 | n14 | from15
-	from14 = n14 | n15 | from16
-	from15 = n15 | from16
-	from16 = n16 | n17 | n18 | n19
+	to18 = n17 | n18
+	to19 = n17 | n18 | n19
 )
 
 // networks are in order. Left out is UATP (1, 15 digits): every seventh number of that length would be in its range.
 var networks = []network{
-	{220000, 220499, from16},          // Mir
-	{220500, 220599, n16},             // BORICA
-	{222100, 272099, n16},             // Mastercard
-	{300000, 305999, from14},          // Diners Club
-	{309500, 309599, from14},          // Diners Club
-	{340000, 349999, n15},             // American Express
-	{352800, 358999, from16},          // JCB
-	{360000, 369999, from14},          // Diners Club
-	{370000, 379999, n15},             // American Express
-	{380000, 399999, from14},          // Diners Club
-	{400000, 499999, n13 | n16 | n19}, // Visa, and Elo and Dankort within it
-	{501800, 501899, from13},          // Maestro
-	{501900, 501999, n16},             // Dankort
-	{502000, 502099, from13},          // Maestro
-	{503800, 503899, from13},          // Maestro
-	{504175, 504175, n16},             // Elo
-	{506099, 506198, n16 | n18 | n19}, // Verve
-	{506699, 506778, n16},             // Elo
-	{507865, 507964, n16 | n18 | n19}, // Verve
-	{508000, 508999, n16},             // RuPay
-	{509000, 509999, n16},             // Elo
-	{510000, 559999, n16},             // Mastercard
-	{561200, 561299, from13},          // Maestro
-	{589300, 589399, from13},          // Maestro
-	{600000, 600999, n16},             // RuPay
-	{601100, 601199, from16},          // Discover
-	{603000, 603999, n16},             // Carnet and others
-	{604001, 604200, from16},          // UkrCard
-	{606282, 606282, n16},             // Hipercard
-	{606900, 608999, n16},             // RuPay
-	{620000, 629999, from16},          // UnionPay
-	{630400, 630499, from13},          // Maestro
-	{636000, 636999, from16},          // InterPayment, Elo
-	{637000, 639999, n16},             // InstaPayment
-	{644000, 659999, from16},          // Discover, RuPay, Troy, Verve, Elo
-	{670300, 670399, from13},          // Bancontact
-	{672000, 672999, from13},          // girocard
-	{675900, 675999, from13},          // Maestro
-	{676100, 676399, from13},          // Maestro
-	{676700, 677099, from13},          // Maestro
-	{810000, 817199, from16},          // UnionPay
-	{817200, 829999, n16},             // RuPay
-	{860000, 860099, n16},             // Uzcard
-	{970400, 970499, n16 | n19},       // NAPAS
-	{979200, 979299, n16},             // Troy
-	{986000, 986099, n16},             // Humo
+	{220000, 220499, n16, to19},                              // Mir
+	{220500, 220599, n16, 0},                                 // BORICA
+	{222100, 272099, n16, 0},                                 // Mastercard
+	{300000, 305999, n16, n14 | n15 | to19},                  // Diners Club: those of 14 digits are of Carte Blanche
+	{309500, 309599, n16, n14 | n15 | to19},                  // Diners Club
+	{340000, 349999, n15, 0},                                 // American Express
+	{352800, 358999, n16, to19},                              // JCB
+	{360000, 369999, n14, n15 | n16 | to19},                  // Diners Club
+	{370000, 379999, n15, 0},                                 // American Express
+	{380000, 399999, n16, n14 | n15 | to19},                  // Diners Club
+	{400000, 499999, n16, n13 | n18 | n19},                   // Visa, and Elo and Dankort within it
+	{501800, 501899, n16 | n18 | n19, n13 | n14 | n15 | n17}, // Maestro
+	{501900, 501999, n16, 0},                                 // Dankort
+	{502000, 502099, n16 | n18 | n19, n13 | n14 | n15 | n17}, // Maestro
+	{503800, 503899, n16 | n18 | n19, n13 | n14 | n15 | n17}, // Maestro
+	{504175, 504175, n16, 0},                                 // Elo
+	{506099, 506198, n16 | n18 | n19, 0},                     // Verve
+	{506699, 506778, n16, 0},                                 // Elo
+	{507865, 507964, n16 | n18 | n19, 0},                     // Verve
+	{508000, 508999, n16, 0},                                 // RuPay
+	{509000, 509999, n16, 0},                                 // Elo
+	{510000, 559999, n16, 0},                                 // Mastercard
+	{589300, 589399, n16 | n18 | n19, n13 | n14 | n15 | n17}, // Maestro
+	{600000, 600999, n16, 0},                                 // RuPay
+	{601100, 601199, n16, to19},                              // Discover
+	{603000, 603999, n16, 0},                                 // Carnet and others
+	{604001, 604200, n16, to19},                              // UkrCard
+	{606282, 606282, n16, 0},                                 // Hipercard
+	{606900, 608999, n16, 0},                                 // RuPay
+	{620000, 629999, n16 | to19, 0},                          // UnionPay: debit cards have 19 digits
+	{630400, 630499, n16 | n18 | n19, n13 | n14 | n15 | n17}, // Maestro
+	{636000, 636296, 0, n16 | to19},                          // InterPayment
+	{636297, 636297, n16, 0},                                 // Elo
+	{636298, 636367, 0, n16 | to19},                          // InterPayment
+	{636368, 636368, n16, 0},                                 // Elo
+	{636369, 636999, 0, n16 | to19},                          // InterPayment
+	{637000, 639999, 0, n16},                                 // InstaPayment
+	{644000, 659999, n16, to19},                              // Discover, RuPay, Troy, Verve, Elo
+	{670300, 670399, n16 | n17, n13 | n14 | n15 | n18 | n19}, // Bancontact
+	{672000, 672999, n16 | n19, n13 | n14 | n15 | to18},      // girocard
+	{675900, 675999, n16 | n18 | n19, n13 | n14 | n15 | n17}, // Maestro
+	{676100, 676399, n16 | n18 | n19, n13 | n14 | n15 | n17}, // Maestro
+	{676700, 677099, n16 | n18 | n19, n13 | n14 | n15 | n17}, // Maestro
+	{810000, 817199, n16 | n19, to18},                        // UnionPay
+	{817200, 829999, n16, 0},                                 // RuPay
+	{860000, 860099, n16, 0},                                 // Uzcard
+	{970400, 970499, n16 | n19, 0},                           // NAPAS
+	{979200, 979299, n16, 0},                                 // Troy
+	{986000, 986099, n16, 0},                                 // Humo
 }
 
 // byFirst holds where in networks those of a first digit begin and end.
@@ -89,15 +91,16 @@ var issuers = func() (t [10][10]bool) {
 	return t
 }()
 
-// issued reports whether figures are in the range of an issuer whose cards have that many.
-func issued(figures []uint8) bool {
+// issued reports whether figures are in the range of an issuer whose cards have that many, and whether they seldom do.
+func issued(figures []uint8) (yes, seldom bool) {
 	iin := uint32(value(figures[:6]))
 	for _, n := range networks[byFirst[figures[0]]:byFirst[figures[0]+1]] {
 		if iin >= n.from && iin <= n.to {
-			return n.lengths>>len(figures)&1 != 0
+			seldom = n.seldom>>len(figures)&1 != 0
+			return seldom || n.lengths>>len(figures)&1 != 0, seldom
 		}
 	}
-	return false
+	return false, false
 }
 
 // doubled is the sum of the digits of twice a digit.
@@ -125,23 +128,34 @@ func ean(figures []uint8) bool {
 	return sum%10 == 0
 }
 
-// isCard reports whether figures are those of a card. Thirteen that are a right article number (EAN, ISBN) are taken for
-// one: cards of that length have hardly been issued this century.
-func isCard(figures []uint8) bool {
-	return issued(figures) && luhn(figures) && (len(figures) != 13 || !ean(figures))
-}
-
 // plainCard finds a card whose digits stand together.
 func (s *scan) plainCard(from, to int) bool {
 	if !issuers[s.text[from]-'0'][s.text[from+1]-'0'] {
 		return false
 	}
 	var room [19]uint8
-	if !isCard(s.figures(room[:0], from, to)) || !s.opens(from) || !s.closes(to) {
+	figures := s.figures(room[:0], from, to)
+	if !s.isCard(figures, from, to, false) {
 		return false
 	}
-	s.add(Card, from, to, false)
+	s.addDoubtful(Card, from, to, s.expected(from, to) && !s.called(wordsCard...))
 	return true
+}
+
+// isCard reports whether figures that stand between from and to are those of a card. Thirteen that are a right article
+// number (EAN, ISBN) are taken for one.
+func (s *scan) isCard(figures []uint8, from, to int, grouped bool) bool {
+	yes, seldom := issued(figures)
+	if !yes || !luhn(figures) || !s.opens(from) || !s.closes(to) {
+		return false
+	}
+	if len(figures) == 13 && ean(figures) {
+		return false
+	}
+	if in, said := s.address(from); in {
+		return said
+	}
+	return (!seldom || grouped && len(figures) > 13) && s.alone(from, to) || s.says(from, wordsCard)
 }
 
 // groupings are the ways in which cards are printed, longest first where one begins with another: the sizes of the groups,
@@ -182,7 +196,7 @@ func (s *scan) groupedCard(from int) {
 		}
 		to := ends[g.groups]
 		var room [19]uint8
-		if isCard(s.figures(room[:0], from, to)) && s.opens(from) && s.closes(to) {
+		if s.isCard(s.figures(room[:0], from, to), from, to, true) {
 			s.add(Card, from, to, false)
 			return
 		}

@@ -8,18 +8,42 @@ import "bytes"
 // The words that say what a number is. They are looked for as words, or several written as one, in any case.
 var (
 	wordsNetherlands  = []string{"bsn", "burgerservicenummer", "sofinummer", "sofi"}
-	wordsUnitedStates = []string{"ssn", "itin"}
-	wordsSweden       = []string{"personnummer", "personnr", "pnr", "samordningsnummer"}
-	wordsGermany      = []string{"steuerid", "steueridnr", "steuernummer", "steueridentifikationsnummer", "identifikationsnummer", "idnr"}
-	wordsPoland       = []string{"pesel"}
-	wordsBrazil       = []string{"cpf"}
-	wordsBelgium      = []string{"rijksregisternummer", "rijksregister", "registrenational", "niss", "insz", "rrn"}
-	wordsSpain        = []string{"dni", "nie", "nif"}
-	wordsBritain      = []string{"nino", "nationalinsurance", "insurancenumber", "ninumber"}
+	wordsUnitedStates = []string{
+		"ssn", "ssns", "itin", "tin", "social", "socialsecurity", "socialsecurityno", "socialsecuritynumber", "tax", "taxid", "taxnumber",
+		"taxpayer", "taxpayerid", "taxidentificationnumber",
+	}
+	wordsSweden  = []string{"personnummer", "personnr", "pnr", "samordningsnummer"}
+	wordsGermany = []string{"steuerid", "steueridnr", "steuernummer", "steueridentifikationsnummer", "identifikationsnummer", "idnr"}
+	wordsPoland  = []string{"pesel"}
+	wordsBrazil  = []string{"cpf"}
+	wordsBelgium = []string{"rijksregisternummer", "rijksregister", "registrenational", "niss", "insz", "rrn"}
+	wordsSpain   = []string{"dni", "nie", "nif"}
+	wordsBritain = []string{"nino", "nationalinsurance", "insurancenumber", "ninumber"}
+	wordsFrance  = []string{"nir", "insee", "numerosecu", "securitesociale", "numerodesecuritesociale"}
+	wordsSwiss   = []string{"ahv", "ahvnummer", "ahvnr", "avs", "navs", "oasi", "sozialversicherungsnummer"}
 
 	wordsAnywhere = []string{
 		"tin", "nationalid", "nationalidnumber", "nationalnumber", "taxid", "taxnumber", "taxpayerid", "taxidentificationnumber",
-		"socialsecurity", "socialsecuritynumber", "identitynumber", "personalnumber", "personalid", "personalcode", "idnumber", "citizenid",
+		"socialsecurity", "socialsecuritynumber",
+	}
+	// wordsPerson say less: they count where check digits say the rest.
+	wordsPerson = []string{"identitynumber", "personalnumber", "personalid", "personalcode", "idnumber", "citizenid"}
+
+	wordsCard = []string{
+		"card", "cards", "cardno", "cardnr", "cardnum", "cardnumber", "cardnumbers", "cardpan", "creditcard", "creditcards", "debitcard", "debitcards",
+		"creditcardnumber", "debitcardnumber", "paymentcard", "pan", "pans", "primaryaccountnumber", "cc", "ccno", "ccnum", "ccnumber", "carte", "cartebancaire",
+		"cartebleue", "karte", "kartennummer", "kreditkarte", "kreditkartennummer", "kaart", "kaartnummer", "kort", "kortnummer", "carta", "tarjeta", "cartao",
+		"visa", "mastercard", "maestro", "amex", "americanexpress", "diners", "dinersclub", "jcb", "unionpay", "girocard", "bancontact",
+	}
+
+	// wordsID say that a number is one of many of its form.
+	wordsID = []string{
+		"id", "ids", "uid", "uuid", "guid", "orderid", "orderids", "customerid", "userid", "accountid", "transactionid", "paymentid", "productid", "itemid",
+		"invoiceid", "requestid", "messageid", "externalid", "parentid", "sessionid", "traceid", "spanid", "eventid", "objectid",
+		"order", "orders", "orderno", "ordernr", "ordernumber", "reference", "references", "referenceno", "referencenumber", "ref", "refs", "refno", "tracking", "trackingno",
+		"trackingnumber", "trackingcode", "shipment", "parcel", "waybill", "invoice", "invoiceno", "invoicenumber", "ticket", "serial", "serialnumber",
+		"phone", "phones", "phoneno", "phonenumber", "telephone", "telephonenumber", "tel", "mobile", "mobileno", "mobilenumber", "cell", "cellphone", "fax", "msisdn", "whatsapp", "handy",
+		"telefon", "telefono", "telefoon", "imei", "imsi", "iccid", "ean", "gtin", "upc", "sku", "isbn", "barcode",
 	}
 )
 
@@ -29,9 +53,12 @@ const reach = 48
 // longestMask is how long what Mask writes can be.
 const longestMask = len(redacted) + len(CloudSecret) + 1
 
-// context reports whether the name of the text, or a word shortly in front of i, says that an identifier follows. It does
-// not look beyond another match, or what Mask has put there.
-func (s *scan) context(i int, words []string) bool {
+// context reports whether the name of the text, or a word shortly in front of i, says that an identifier follows.
+func (s *scan) context(i int, words []string) bool { return s.says(i, words, wordsAnywhere) }
+
+// says reports whether the name of the text, or the text shortly in front of i, has one of words. It does not look beyond
+// another match, or what Mask has put there.
+func (s *scan) says(i int, words ...[]string) bool {
 	least := i - reach
 	if len(s.found) > s.own {
 		least = max(least, s.found[len(s.found)-1].To)
@@ -49,8 +76,12 @@ func (s *scan) context(i int, words []string) bool {
 			before = before[max(0, len(before)-len(rest)):]
 		}
 	}
-	return mentions(before, words...) || mentions(before, wordsAnywhere...) ||
-		s.called(words...) || s.called(wordsAnywhere...)
+	for _, w := range words {
+		if mentions(before, w...) || s.called(w...) {
+			return true
+		}
+	}
+	return false
 }
 
 // called reports whether the name of the text has one of words.

@@ -43,16 +43,19 @@ type Match struct {
 	// Partial says that it begins here but ends behind the text, as a PEM block that is cut off: what follows in the next
 	// piece of a longer text belongs to it.
 	Partial bool
+	// Doubtful says that it has the form and the check digit of its kind, in a place where other numbers of the form are
+	// expected. Mask leaves it as it is.
+	Doubtful bool
 }
 
-// Overlap is how many bytes two pieces of a long text must share so that each thing of up to 4,000 bytes stands, with what
+// Overlap is how many bytes two pieces of a long text must share so that each thing of up to 6,000 bytes stands, with what
 // is read around it, whole in one of them. Longer are only private keys and tokens; those are Partial where they are cut.
 // In a piece that is not the first, matches that begin within the first Before bytes may lack what stands before them:
 // the piece in front has seen them whole, or seen that they are none.
-const Overlap = 4 << 10
+const Overlap = 8 << 10
 
 // Before is how far in front of a match it matters what stands there.
-const Before = 64
+const Before = 1 << 10
 
 // set is some of the kinds.
 type set uint8
@@ -125,6 +128,11 @@ type Place struct {
 	// Name is what the text is called, as the member of an object is: some things are told by it. It counts as a word in
 	// front of the text.
 	Name []byte
+	// Declared says that a description says what stands here. A number under the name of an id, an order or a phone is
+	// Doubtful then.
+	Declared bool
+	// Number says that a description wants a number here. One is Doubtful then, unless its name tells what it is.
+	Number bool
 }
 
 // FindAt is Find for a text of which more is known.
@@ -221,6 +229,7 @@ type scan struct {
 	later span // a cloud secret that stands ahead of what was looked at; its to is 0: none does
 	read  int  // digits before were looked at
 	jwt   int  // base64url before is part of a word that is no JSON Web Token
+	last  span // the word in front of a number that was looked at last
 	jwk   int  // members before stand in objects that were judged
 
 	runs  [6]stretch // where runs of the classes of anchors end
@@ -302,6 +311,16 @@ func (s *scan) due(at int) {
 
 // add notes a match. Later ones begin behind it, unless they hold it whole.
 func (s *scan) add(k Kind, from, to int, partial bool) {
+	s.note(Match{Kind: k, From: from, To: to, Partial: partial})
+}
+
+// addDoubtful is add for what may be another number of the same form.
+func (s *scan) addDoubtful(k Kind, from, to int, doubtful bool) {
+	s.note(Match{Kind: k, From: from, To: to, Doubtful: doubtful})
+}
+
+func (s *scan) note(m Match) {
+	from, to := m.From, m.To
 	if to > s.later.from {
 		s.due(from)
 		s.later = span{}
@@ -318,7 +337,8 @@ func (s *scan) add(k Kind, from, to int, partial bool) {
 		s.found = s.found[:len(s.found)-1]
 	}
 	if from < to {
-		s.found = append(s.found, Match{k, from, to, partial})
+		m.From = from
+		s.found = append(s.found, m)
 		s.done = max(s.done, to)
 	}
 }

@@ -185,13 +185,13 @@ var chances = []struct {
 	bound map[Kind]int
 	why   string
 }{
-	{"thirteen digits", digitsOfLength(13), map[Kind]int{Card: fits(13), NationalID: 150}, "of 4 and Maestro those that are no article number; one in 10,000 is a Swiss number"},
-	{"fourteen digits", digitsOfLength(14), map[Kind]int{Card: fits(14)}, "Diners Club and Maestro"},
+	{"thirteen digits", digitsOfLength(13), map[Kind]int{Card: fits(13), NationalID: 150}, "one in 10,000 is a Swiss number"},
+	{"fourteen digits", digitsOfLength(14), map[Kind]int{Card: fits(14)}, "Diners Club"},
 	{"fifteen digits", digitsOfLength(15), map[Kind]int{Card: fits(15), NationalID: 300}, "American Express, too; one in 4,600 is a French number"},
 	{"sixteen digits", digitsOfLength(16), map[Kind]int{Card: fits(16)}, "all networks but American Express"},
-	{"seventeen digits", digitsOfLength(17), map[Kind]int{Card: fits(17)}, "UnionPay, JCB, Diners Club, Discover"},
-	{"eighteen digits", digitsOfLength(18), map[Kind]int{Card: fits(18)}, "the same"},
-	{"nineteen digits", digitsOfLength(19), map[Kind]int{Card: fits(19)}, "the same and Visa"},
+	{"seventeen digits", digitsOfLength(17), map[Kind]int{Card: fits(17)}, "UnionPay and Bancontact"},
+	{"eighteen digits", digitsOfLength(18), map[Kind]int{Card: fits(18)}, "UnionPay, Maestro"},
+	{"nineteen digits", digitsOfLength(19), map[Kind]int{Card: fits(19)}, "the same"},
 	{"twenty digits", digitsOfLength(20), nil, "no card is so long"},
 	{"nine to twelve digits", func(r *rand.Rand) string { return drawn(r, 9+r.IntN(4), "0123456789") }, nil, "nothing is found without a name"},
 	{"numbers of 63 bits", func(r *rand.Rand) string { return fmt.Sprint(r.Int64()) }, map[Kind]int{Card: fits(19) * 11 / 9}, "mostly of nineteen digits that do not begin with 0 or 9"},
@@ -207,7 +207,22 @@ var chances = []struct {
 	{"eight digits and four", func(r *rand.Rand) string {
 		return drawn(r, 8, "0123456789") + "-" + drawn(r, 4, "0123456789")
 	}, map[Kind]int{NationalID: 110}, "11 in 1,000 have the century of a Swede, 7 in 100 of those a day, 1 in 10 fits"},
-	{"three, two and four digits", func(r *rand.Rand) string { return grouped(drawn(r, 9, "0123456789"), "-", 3, 2, 4) }, map[Kind]int{NationalID: 950_000}, "there is no check digit: the form is all"},
+	{"three, two and four digits", func(r *rand.Rand) string { return grouped(drawn(r, 9, "0123456789"), "-", 3, 2, 4) }, nil, "there is no check digit, so a word must say it"},
+	{"fourteen digits that begin with 3", func(r *rand.Rand) string { return "3" + drawn(r, 13, "0123456789") }, map[Kind]int{Card: 11_000}, "those that begin with 36, of Diners Club"},
+	{"sixteen digits behind letters and a hyphen", func(r *rand.Rand) string {
+		return []string{"ORD-", "INV-2026-", "a-"}[r.IntN(3)] + "4" + drawn(r, 15, "0123456789")
+	}, nil, "a name is not a card"},
+	{"sixteen digits before a hyphen and letters", func(r *rand.Rand) string { return "4" + drawn(r, 15, "0123456789") + "-EU" }, nil, "the same"},
+	{"sixteen digits in addresses", func(r *rand.Rand) string {
+		n := "4" + drawn(r, 15, "0123456789")
+		return []string{"https://example.org/orders/" + n + "/items", "/orders/" + n, "https://example.org/track?no=" + n + "&lang=en", "www.example.org/" + n}[r.IntN(4)]
+	}, nil, "an address is not a card"},
+	{"mobile phones of Germany and Austria", func(r *rand.Rand) string {
+		return []string{"", "+", "00"}[r.IntN(3)] + []string{"49151", "49176", "43664"}[r.IntN(3)] + drawn(r, 8, "0123456789")
+	}, nil, "cards of thirteen digits are not issued any more"},
+	{"mobile phones in groups", func(r *rand.Rand) string {
+		return []string{"", "+", "00"}[r.IntN(3)] + "49 151 " + drawn(r, 8, "0123456789")
+	}, nil, "the same"},
 	{"the form of a CPF", func(r *rand.Rand) string {
 		s := drawn(r, 11, "0123456789")
 		return s[:3] + "." + s[3:6] + "." + s[6:9] + "-" + s[9:]

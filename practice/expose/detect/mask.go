@@ -12,6 +12,9 @@ const redacted = "[redacted "
 func Mask(dst, text []byte, m []Match) []byte {
 	at := 0
 	for _, found := range m {
+		if found.Doubtful {
+			continue
+		}
 		if found.From < at || found.To > len(text) || found.From > found.To {
 			continue // of another text
 		}

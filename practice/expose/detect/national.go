@@ -4,7 +4,8 @@
 package detect
 
 // National identifiers are found on sight where their form is hardly used for anything else or their checks leave less
-// than one in a thousand; the others need a word in front that says what they are (see context.go).
+// than one in a thousand; the others need a word in front that says what they are (see context.go). A word counts for all
+// numbers of the same length that follow each other shortly.
 
 // groupedID looks at three digits, the first so many in a row, with a blank, a hyphen or a full stop behind them.
 func (s *scan) groupedID(from int) {
@@ -12,7 +13,7 @@ func (s *scan) groupedID(from int) {
 	figures := room[:0]
 	switch s.text[from+3] {
 	case '-':
-		if s.shaped(from, "ddd-dd-dddd") && ssn(s.figures(figures, from, from+11)) {
+		if s.shaped(from, "ddd-dd-dddd") && ssn(s.figures(figures, from, from+11)) && s.of(from, from+11, wordsUnitedStates) {
 			s.id(from, from+11)
 		}
 	case '.':
@@ -79,27 +80,38 @@ func (s *scan) hyphenedID(from, to int) {
 func (s *scan) plainID(from, to int) {
 	var room [16]uint8
 	figures := s.figures(room[:0], from, to)
-	found := false
+	found, doubtful := false, false
 	switch len(figures) {
 	case 9:
-		found = bsn(figures) && s.context(from, wordsNetherlands) || ssn(figures) && s.context(from, wordsUnitedStates)
-	case 10:
-		found = personnummer(figures) && s.context(from, wordsSweden)
+		found = bsn(figures) && s.of(from, to, wordsNetherlands, wordsAnywhere) || ssn(figures) && s.of(from, to, wordsUnitedStates)
+	case 10, 12:
+		found = personnummer(figures) && s.of(from, to, wordsSweden, wordsAnywhere, wordsPerson)
 	case 11:
-		found = steuerID(figures) && s.context(from, wordsGermany) ||
-			pesel(figures) && s.context(from, wordsPoland) ||
-			cpf(figures) && s.context(from, wordsBrazil) ||
-			belgian(figures) && s.context(from, wordsBelgium)
-	case 12:
-		found = personnummer(figures) && s.context(from, wordsSweden)
+		found = steuerID(figures) && s.of(from, to, wordsGermany, wordsAnywhere, wordsPerson) ||
+			pesel(figures) && s.of(from, to, wordsPoland, wordsAnywhere, wordsPerson) ||
+			cpf(figures) && s.of(from, to, wordsBrazil, wordsAnywhere, wordsPerson) ||
+			belgian(figures) && s.of(from, to, wordsBelgium, wordsAnywhere, wordsPerson)
 	case 13:
 		found = value(figures[:3]) == 756 && ean(figures)
+		doubtful = found && s.expected(from, to) && !s.called(wordsSwiss...) && !s.called(wordsAnywhere...)
 	case 15:
 		found = s.nir(from, to)
+		doubtful = found && s.expected(from, to) && !s.called(wordsFrance...) && !s.called(wordsAnywhere...)
 	}
-	if found {
-		s.id(from, to)
+	if found && from >= s.done && s.opens(from) && s.closes(to) {
+		s.addDoubtful(NationalID, from, to, doubtful)
 	}
+}
+
+// of reports whether words say what the number between from and to is, or the number in front that they said it of.
+func (s *scan) of(from, to int, words ...[]string) bool {
+	if len(s.found) > s.own {
+		last := s.found[len(s.found)-1]
+		if last.Kind == NationalID && last.To-last.From == to-from && from >= last.To && from-last.To <= reach/4 {
+			return true
+		}
+	}
+	return s.says(from, words...)
 }
 
 // id notes an identifier where a number may stand.

@@ -101,6 +101,27 @@ func (s *scan) closes(i int) bool {
 	return s.over(i, isWord)
 }
 
+// alone reports whether the number between from and to is all of its word: no part of a name with hyphens, as ORD-4111 is,
+// of the name of a file, or of an address of mail.
+func (s *scan) alone(from, to int) bool {
+	if s.at(from-1) == '-' && !s.behind(from) {
+		return false
+	}
+	switch s.at(to) {
+	case '-', '@':
+		return !s.is(to+1, isAlnum)
+	case '.':
+		return !s.is(to+1, isLower)
+	}
+	return true
+}
+
+// expected reports whether a run of digits is what belongs here: where the description says number, or where a text is
+// called an order, an id or a phone number and is nothing but digits.
+func (s *scan) expected(from, to int) bool {
+	return s.place.Number || s.place.Declared && from == 0 && to == len(s.text) && s.called(wordsID...)
+}
+
 // masked reports whether text up to i ends with what Mask puts in place of a match.
 func (s *scan) masked(i int) bool {
 	if s.at(i-1) != ']' {

@@ -79,10 +79,13 @@ func luhnDigit(s string) string {
 	panic("no digit fits")
 }
 
-// cardSeed draws a card of one network.
+// cardSeed draws a card of one network, of a length that is issued if there is one.
 func cardSeed(r *rand.Rand, n network) seed {
 	for {
 		length := 13 + r.IntN(7)
+		if n.lengths == 0 {
+			n = networks[0]
+		}
 		if n.lengths>>length&1 == 0 {
 			continue
 		}
@@ -295,7 +298,8 @@ func idSeed(r *rand.Rand) seed {
 	whole := func(s string) seed { return seed{NationalID, s, s} }
 	switch r.IntN(6) {
 	case 0:
-		return whole(fmt.Sprintf("%03d-%02d-%04d", 1+r.IntN(665), 1+r.IntN(99), 1+r.IntN(9999)))
+		text := fmt.Sprintf("%03d-%02d-%04d", 1+r.IntN(665), 1+r.IntN(99), 1+r.IntN(9999))
+		return seed{NationalID, []string{"SSN ", "social security: ", "tax_id="}[r.IntN(3)] + text, text}
 	case 1:
 		n := int64(1e12)*int64(1+r.IntN(2)) + int64(r.IntN(100))*1e10 + int64(1+r.IntN(12))*1e8 + int64(1+r.IntN(95))*1e6 + int64(1+r.IntN(999))*1e3 + int64(1+r.IntN(999))
 		text := fmt.Sprintf("%013d%02d", n, 97-n%97)
