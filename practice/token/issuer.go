@@ -72,12 +72,13 @@ func newIssuer(s source, pem []byte, k *core) (*issuer, error) {
 			set, err := keysOf(s.jwksFile)
 			return set, latest, err
 		}
+		is.keys.file = s.jwksFile
+		now, seen := k.now(), stat(s.jwksFile)
 		set, err := keysOf(s.jwksFile)
 		if err != nil {
 			return nil, fmt.Errorf("jwks_file: %w", err)
 		}
-		now := k.now()
-		is.keys.held.Store(&ring{set: set, began: now, due: now.Add(latest)})
+		is.keys.held.Store(&ring{set: set, began: now, due: now.Add(latest), seen: seen})
 	case s.jwksURL != "":
 		is.keys.read = func(ctx context.Context) (*jose.Set, time.Duration, error) { return c.jwks(ctx, s.jwksURL) }
 	default:
@@ -120,14 +121,9 @@ func (d *discovered) read(ctx context.Context) (*jose.Set, time.Duration, error)
 
 // run keeps the keys of the issuer up to date until ctx ends.
 func (is *issuer) run(ctx context.Context, k *core) {
-	if is.keys == nil {
-		return
+	if is.keys != nil {
+		is.keys.run(ctx, func() time.Duration { return k.limits().cooldown })
 	}
-	var files []string
-	if is.source.jwksFile != "" {
-		files = []string{is.source.jwksFile}
-	}
-	is.keys.run(ctx, func() time.Duration { return k.limits().cooldown }, files...)
 }
 
 // verify finds out whether the issuer has signed s. v is what s says of itself, and gets the key.

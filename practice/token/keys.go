@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,13 +38,13 @@ type keyring struct {
 	read func(context.Context) (*jose.Set, time.Duration, error)
 	now  func() time.Time
 	told func(error) // hears of each reading, nil if it went well
+	file string      // where the keys lie; "": the issuer is asked
 
-	held    atomic.Pointer[ring] // nil: never read
-	watched atomic.Bool          // a change is noticed at once: a key that is not held is nobody's
-	mu      sync.Mutex
-	flight  *flight
-	began   time.Time // of the latest reading, one that failed included
-	failed  error     // by the latest reading
+	held   atomic.Pointer[ring] // nil: never read
+	mu     sync.Mutex
+	flight *flight
+	began  time.Time // of the latest reading, one that failed included
+	failed error     // by the latest reading
 }
 
 // A ring is the keys of one answer.
@@ -51,6 +52,7 @@ type ring struct {
 	set   *jose.Set
 	began time.Time // of the reading: a key made later is not in it
 	due   time.Time
+	seen  os.FileInfo // of the file, before the reading; nil where there is none
 }
 
 // A flight is one reading.
@@ -99,8 +101,8 @@ func (k *keyring) find(ctx context.Context, iat, arrived time.Time, l limits, lo
 		if key, why = look(r.set); why == nil {
 			return key, nil
 		}
-		if k.watched.Load() {
-			return nil, why
+		if k.unchanged(r) {
+			return nil, why // what the file does not hold is nobody's
 		}
 	}
 	f := k.fetch(l.cooldown)
@@ -122,8 +124,12 @@ func (k *keyring) find(ctx context.Context, iat, arrived time.Time, l limits, lo
 			return key, nil
 		}
 	}
-	if f != nil && !f.began.Before(arrived) {
+	if f != nil && !f.began.Before(arrived) || k.unchanged(next) {
 		return nil, why
+	}
+	if k.file != "" {
+		// It was changed by hand, perhaps long after the token was made.
+		return nil, undecided(k.rest(l.cooldown), fmt.Errorf("%w, and %s has changed since it was read", why, k.file))
 	}
 	if iat.IsZero() || iat.After(next.began.Add(-skew)) {
 		// The token may be newer than the keys: a wrong 401 would have the client throw a good token away. A forger who says so
@@ -133,6 +139,24 @@ func (k *keyring) find(ctx context.Context, iat, arrived time.Time, l limits, lo
 	return nil, why
 }
 
+// unchanged reports whether the keys lie in a file, and it is still as it was when r was read from it.
+func (k *keyring) unchanged(r *ring) bool {
+	if k.file == "" || r.seen == nil {
+		return false
+	}
+	now := stat(k.file)
+	return now != nil && os.SameFile(now, r.seen) && now.Size() == r.seen.Size() && now.ModTime().Equal(r.seen.ModTime())
+}
+
+// stat returns nil for a file that cannot be looked at: who reads it tells why.
+func stat(name string) os.FileInfo {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil
+	}
+	return info
+}
+
 // rest is how much of the cool-down is left.
 func (k *keyring) rest(cooldown time.Duration) time.Duration {
 	k.mu.Lock()
@@ -140,7 +164,8 @@ func (k *keyring) rest(cooldown time.Duration) time.Duration {
 	return max(time.Second, cooldown-k.now().Sub(k.began))
 }
 
-// fetch returns the reading that runs, or begins one; nil while the issuer rests. It does not end with the request that
+// fetch returns the reading that runs, or begins one; nil while the issuer rests. A file that could be read needs no rest: it is
+// read once for each change. It does not end with the request that
 // began it, because others wait for it too; readTime bounds it.
 func (k *keyring) fetch(cooldown time.Duration) *flight {
 	k.mu.Lock()
@@ -149,7 +174,8 @@ func (k *keyring) fetch(cooldown time.Duration) *flight {
 		return k.flight
 	}
 	now := k.now()
-	if !k.began.IsZero() && now.Sub(k.began) < cooldown && !now.Before(k.began) {
+	rests := k.file == "" || k.failed != nil
+	if rests && !k.began.IsZero() && now.Sub(k.began) < cooldown && !now.Before(k.began) {
 		return nil
 	}
 	f := &flight{began: now, done: make(chan struct{})}
@@ -161,10 +187,14 @@ func (k *keyring) fetch(cooldown time.Duration) *flight {
 func (k *keyring) fly(f *flight) {
 	ctx, cancel := context.WithTimeout(context.Background(), readTime)
 	defer cancel()
+	var seen os.FileInfo
+	if k.file != "" {
+		seen = stat(k.file) // a change while it is read is then noticed
+	}
 	set, keep, err := k.read(ctx)
 	if set != nil {
 		// What the issuer has withdrawn is gone with the old ring, and with it every token that it verified.
-		k.held.Store(&ring{set: set, began: f.began, due: k.now().Add(jittered(min(max(keep, soonest), latest)))})
+		k.held.Store(&ring{set: set, began: f.began, due: k.now().Add(jittered(min(max(keep, soonest), latest))), seen: seen})
 	}
 	k.told(err)
 	k.mu.Lock()
@@ -190,8 +220,8 @@ func (f *flight) wait(ctx context.Context, budget time.Duration) error {
 	}
 }
 
-// run reads the keys at once and whenever they are due, until ctx ends. files are where they lie, if they do.
-func (k *keyring) run(ctx context.Context, cooldown func() time.Duration, files ...string) {
+// run reads the keys at once and whenever they are due, and a file when it has changed, until ctx ends.
+func (k *keyring) run(ctx context.Context, cooldown func() time.Duration) {
 	k.mu.Lock()
 	failed := k.failed
 	k.mu.Unlock()
@@ -200,8 +230,8 @@ func (k *keyring) run(ctx context.Context, cooldown func() time.Duration, files 
 	}
 	changed := make(chan struct{}, 1)
 	var watching sync.WaitGroup
-	if len(files) > 0 {
-		set := watch.Files(files...)
+	if k.file != "" {
+		set := watch.Files(k.file)
 		watching.Go(func() {
 			set.Run(ctx, func() {
 				select {
@@ -211,8 +241,6 @@ func (k *keyring) run(ctx context.Context, cooldown func() time.Duration, files 
 			})
 		})
 		changed <- struct{}{} // it may have changed since it was read
-		k.watched.Store(true)
-		defer k.watched.Store(false)
 	}
 	defer watching.Wait()
 	for {

@@ -500,57 +500,114 @@ func TestARequestWaitsNoLongerThanItsBudget(t *testing.T) {
 	})
 }
 
+// A keysFile is a file of keys that a test replaces.
+type keysFile struct {
+	t    *testing.T
+	name string
+}
+
+func newKeysFile(t *testing.T) *keysFile {
+	return &keysFile{t, filepath.Join(t.TempDir(), "keys.json")}
+}
+
+func (f *keysFile) write(text string) {
+	f.t.Helper()
+	if err := os.WriteFile(f.name+".new", []byte(text), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := os.Rename(f.name+".new", f.name); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *keysFile) hold(all ...*signer) {
+	f.t.Helper()
+	var set struct {
+		Keys []*jose.Key `json:"keys"`
+	}
+	for _, s := range all {
+		set.Keys = append(set.Keys, s.public(f.t))
+	}
+	data, err := json.Marshal(set)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.write(string(data))
+}
+
+func (f *keysFile) from(c *IssuerConfig) { c.JWKSURL, c.JWKSFile = "", f.name }
+
+// TestAChangedFileIsReadForTheFirstToken does so without anybody who watches: a token that comes between the change of the file
+// and its being noticed is not called bad. What the file does not hold is nobody's, however new the token says it is.
+func TestAChangedFileIsReadForTheFirstToken(t *testing.T) {
+	is := newTestIssuer(t) // only to sign
+	clock := newHandClock()
+	is.now = clock.Now
+	k1, k2, k3, again := is.signers[0], newSigner(t, "k2"), newSigner(t, "k3"), newSigner(t, "k1")
+	file := newKeysFile(t)
+	file.hold(k1)
+	tokens := newTokens(t, is.config(file.from), func(o *Options) { o.Now = clock.Now })
+	keys := tokens.trusts[0].issuer.keys
+	reads, read := 0, keys.read
+	keys.read = func(ctx context.Context) (*jose.Set, time.Duration, error) { reads++; return read(ctx) }
+	old := with{"iat": clock.Now().Add(-time.Hour).Unix()}
+	want := func(what string, status, total int, s *signer, claims with) {
+		t.Helper()
+		if v := show(t, tokens, is.token(s, nil, claims)); v.status != status || reads != total {
+			t.Fatalf("%s: %+v, %d readings; want %d and %d", what, v, reads, status, total)
+		}
+	}
+	want("the key of the file", 204, 0, k1, nil)
+	for range 3 {
+		want("a key that is not in the file", 401, 0, k2, nil)
+		want("a signature by another key", 401, 0, again, nil)
+	}
+	file.hold(k1, k2)
+	want("the new key, at once", 204, 1, k2, nil)
+	want("the old key too", 204, 1, k1, nil)
+	file.hold(k2, k3)
+	want("a token that is older than the change of the file", 204, 2, k3, old)
+	want("a key that was taken out", 401, 2, k1, nil)
+	file.hold(again)
+	want("another key under the id of an earlier one", 204, 3, again, nil)
+	file.write("torn")
+	want("a file that cannot be read", 503, 4, k3, old)
+	want("a file that could not be read, within the cool-down", 503, 4, k3, old)
+	want("a known key", 204, 4, again, nil)
+	file.hold(k3)
+	want("the file is whole again, within the cool-down", 503, 4, k3, old)
+	clock.add(11 * time.Second)
+	want("the file is whole again", 204, 5, k3, nil)
+}
+
 func TestKeysOfAFile(t *testing.T) {
 	is := newTestIssuer(t) // only to sign
 	k1, k2 := is.signers[0], newSigner(t, "k2")
-	name := filepath.Join(t.TempDir(), "keys.json")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(name+".new", []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(name+".new", name); err != nil {
-			t.Fatal(err)
-		}
-	}
-	keys := func(all ...*signer) string {
-		var set struct {
-			Keys []*jose.Key `json:"keys"`
-		}
-		for _, s := range all {
-			set.Keys = append(set.Keys, s.public(t))
-		}
-		data, err := json.Marshal(set)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(data)
-	}
-	file := func(c *IssuerConfig) { c.JWKSURL, c.JWKSFile = "", name }
-	if _, err := New(is.config(file), Options{}); err == nil || !strings.Contains(err.Error(), "jwks_file") {
+	file := newKeysFile(t)
+	if _, err := New(is.config(file.from), Options{}); err == nil || !strings.Contains(err.Error(), "jwks_file") {
 		t.Errorf("without the file: %v", err)
 	}
-	write("{}")
-	if _, err := New(is.config(file), Options{}); err == nil || !strings.Contains(err.Error(), name) {
+	file.write("{}")
+	if _, err := New(is.config(file.from), Options{}); err == nil || !strings.Contains(err.Error(), file.name) {
 		t.Errorf("with a file without keys: %v", err)
 	}
-	write(keys(k1))
 	board := new(alert.Board)
-	write(keys(k2))
-	tokens := newTokens(t, is.config(file), func(o *Options) { o.Alerts = board })
-	write(keys(k1)) // before anybody watches
+	file.hold(k2)
+	tokens := newTokens(t, is.config(file.from), func(o *Options) { o.Alerts = board })
+	file.hold(k1) // before anybody watches
 	runs(t, tokens)
 	eventually(t, "what changed before it runs is read", func() bool {
-		return show(t, tokens, is.token(k1, nil, nil)).status == 204 && tokens.trusts[0].issuer.keys.watched.Load()
+		return show(t, tokens, is.token(k2, nil, nil)).status == 401 // no token asks for a reading while its key is known
 	})
-	if v := show(t, tokens, is.token(k2, nil, nil)); v.status != 401 {
-		t.Errorf("a key that is not in the file: %+v", v)
+	if v := show(t, tokens, is.token(k1, nil, nil)); v.status != 204 {
+		t.Errorf("the key of the file: %+v", v)
 	}
-	write(keys(k2))
-	eventually(t, "the changed file is read", func() bool {
-		return show(t, tokens, is.token(k2, nil, nil)).status == 204 && show(t, tokens, is.token(k1, nil, nil)).status != 204
-	})
-	write("torn")
+	file.hold(k2)
+	eventually(t, "the changed file is read", func() bool { return show(t, tokens, is.token(k1, nil, nil)).status == 401 })
+	if v := show(t, tokens, is.token(k2, nil, nil)); v.status != 204 {
+		t.Errorf("the new key of the file: %+v", v)
+	}
+	file.write("torn")
 	eventually(t, "the operator is told", func() bool { return len(board.All()) == 1 })
 	if v := show(t, tokens, is.token(k2, nil, nil)); v.status != 204 {
 		t.Errorf("after a torn file: %+v", v)
