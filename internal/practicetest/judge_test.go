@@ -14,12 +14,22 @@ func TestAnAttackCountsOnlyWhenThePracticeStoppedIt(t *testing.T) {
 	leak := File{Status: "2xx", Tells: []string{"goroutine"}}
 	leaks := File{Status: "2xx", Tells: []string{"goroutine", "hash"}, Keeps: []string{"name"}}
 	unseen := File{Status: "2xx", Record: true}
+	quiet := File{Status: "401", Code: "invalid_token"}
+	said := func(detail, more, challenge string) answer {
+		return answer{status: 401, code: "invalid_token", id: "1", record: "invalid_token", header: http.Header{"Www-Authenticate": {challenge}},
+			body: []byte(`{"type":"about:blank","title":"Unauthorized","status":401,"detail":"` + detail + `","instance":"urn:uuid:1"` + more + `,"code":"invalid_token"}` + "\n")}
+	}
 	for _, tt := range []struct {
 		name string
 		f    File
 		a    answer
 		why  string // part of it; "" stopped
 	}{
+		{"refused without a word of why", quiet, said("The access token is not valid here.", "", `Bearer error="invalid_token"`), ""},
+		{"refused with the reason for detail", quiet, said("expired: exp was 2026-11-24T03:00:00Z", "", ""), "says nothing"},
+		{"refused with a word more", quiet, said("The access token is not valid here. It is over.", "", ""), "says nothing"},
+		{"refused with a member more", quiet, said("The access token is not valid here.", `,"errors":[{"detail":"exp"}]`, ""), "says nothing"},
+		{"refused with the reason in the challenge", quiet, said("The access token is not valid here.", "", `Bearer error="invalid_token", error_description="expired"`), "says nothing"},
 		{"refused, recorded and unseen upstream", refusal, answer{status: 401, code: "unauthenticated", id: "1", record: "unauthenticated"}, ""},
 		{"another status", refusal, answer{status: 403, code: "unauthenticated", id: "1", record: "unauthenticated"}, "got 403"},
 		{"another code", refusal, answer{status: 401, code: "invalid_key", id: "1", record: "invalid_key"}, "invalid_key"},

@@ -339,6 +339,8 @@ func stopped(f *File, a *answer) string {
 		return "the answer has no correlation id"
 	case f.Code != "" && a.record != f.Code:
 		return fmt.Sprintf("the id leads to the record %q, want %q", a.record, f.Code)
+	case a.tells():
+		return "the answer is not the one that says nothing"
 	case f.Record && !a.logged:
 		return "there is no record of it"
 	case len(f.Tells) == 0 && !f.Record && a.reached != 0:
@@ -352,6 +354,26 @@ func stopped(f *File, a *answer) string {
 		}
 	}
 	return a.lacks(f.Keeps)
+}
+
+// silent are the codes whose answers are always the same, so that nobody learns why he was refused: each with all of its body,
+// but for the id.
+var silent = map[string]string{
+	"invalid_token": `{"type":"about:blank","title":"Unauthorized","status":401,"detail":"The access token is not valid here.","instance":"urn:uuid:ID","code":"invalid_token"}`,
+}
+
+// tells reports whether a says more than an answer of its code may, in the body or in a challenge.
+func (a *answer) tells() bool {
+	all, ok := silent[a.code]
+	if !ok {
+		return false
+	}
+	for _, challenge := range a.header.Values("WWW-Authenticate") {
+		if strings.Contains(challenge, "error_description") { // RFC 6750 section 3
+			return true
+		}
+	}
+	return strings.TrimSpace(string(a.body)) != strings.Replace(all, "ID", a.id, 1)
 }
 
 // succeeded says why f did no harm without the practice; "" if it did.
