@@ -75,8 +75,8 @@ func fromDescription(apis []*api.API, l *levels) practice.Finding {
 		return practice.None("minimize is on at no operation")
 	case loose > 0:
 		return practice.Finding{Verdict: practice.Weak, Evidence: evidence,
-			Summary: fmt.Sprintf("%d of %d operations declare an answer that may hold anything, or none at all", loose, all),
-			Fix:     "list the properties of the objects in these answers"}
+			Summary: fmt.Sprintf("%d of %d operations declare an answer that may hold anything, that is not looked into, or none at all", loose, all),
+			Fix:     "describe these answers in JSON, and list the properties of their objects"}
 	case reporting > 0:
 		return practice.Finding{Verdict: practice.Weak, Evidence: evidence,
 			Summary: fmt.Sprintf("%d of %d operations only report what is not declared", reporting, all),
@@ -91,13 +91,17 @@ func looseness(op *api.Operation) string {
 	good(op, func(r *api.Response) bool {
 		any = true
 		for _, m := range r.Media {
-			if !readable(m.Type) && !strings.HasSuffix(m.Type, "/*") {
-				continue
-			}
-			if m.Schema == nil {
+			switch {
+			case unseen(m):
+				why = m.Type + " is not looked into, " + m.Where.Where().String()
+			case !readable(m.Type) && !strings.HasSuffix(m.Type, "/*"):
+				// What has no members holds none that are not declared.
+			case m.Schema == nil:
 				why = m.Type + " without a schema, " + m.Where.Where().String()
-			} else if s := openBelow(m.Schema.Shape()); s != nil {
-				why = "anything may stand at " + s.Node().Where().String()
+			default:
+				if s := openBelow(m.Schema.Shape()); s != nil {
+					why = "anything may stand at " + s.Node().Where().String()
+				}
 			}
 		}
 		return why == ""

@@ -127,6 +127,11 @@ func TestChecksTellAnEffectiveGateFromAnOpenOne(t *testing.T) {
 		{"by an object that is opened", "described", answering("{ type: object, properties: { id: { type: integer } }, additionalProperties: true }"), "", open, nil, practice.Weak, "anything may stand at"},
 		{"by an array of anything", "described", answering("{ type: array }"), "", open, nil, practice.Weak, "anything may stand at"},
 		{"by no schema", "described", "  /x: { get: { operationId: getX, responses: { '200': { description: d, content: { application/json: {} } } } } }\n", "", open, nil, practice.Weak, "without a schema"},
+		{"in XML, which is not looked into", "described", "  /x: { get: { operationId: getX, responses: { '200': { description: d, content: { application/xml: { schema: { type: object, properties: { pin: { type: string, writeOnly: true } } } } } } } } }\n", "", open, nil, practice.Weak, "application/xml is not looked into"},
+		{"in a type that holds members, whatever is said of it", "described", "  /x: { get: { operationId: getX, responses: { '200': { description: d, content: { text/csv: {} } } } } }\n", "", open, nil, practice.Weak, "text/csv is not looked into"},
+		{"beside JSON too", "described", "  /x: { get: { operationId: getX, responses: { '200': { description: d, content: { application/json: { schema: { type: integer } }, application/cbor: { schema: { type: string } } } } } } }\n", "", open, nil, practice.Weak, "application/cbor is not looked into"},
+		{"in a type of one's own that has members", "described", "  /x: { get: { operationId: getX, responses: { '200': { description: d, content: { application/vnd.x: { schema: { type: array, items: { type: integer } } } } } } } }\n", "", open, nil, practice.Weak, "application/vnd.x is not looked into"},
+		{"a picture has no members", "described", "  /x: { get: { operationId: getX, responses: { '200': { description: d, content: { image/svg+xml: {}, image/png: { schema: {} }, text/html: { schema: { type: string } } } } } } }\n", "", open, nil, practice.Effective, ""},
 		{"by no good answer", "described", "  /x: { get: { operationId: getX, responses: { '404': { description: d } } } }\n", "", open, nil, practice.Weak, "no good answer"},
 		{"what is undeclared is only reported", "described", closed, "", open, &Config{Undeclared: Report}, practice.Weak, "only reported"},
 	} {
@@ -173,5 +178,28 @@ func TestAnOperationsOwnBlockCounts(t *testing.T) {
 	l.add(a, a.Operations[0], Config{Undeclared: Report})
 	if f := fromDescription([]*api.API{a}, l); f.Verdict != practice.Weak {
 		t.Errorf("reported at one: %s, %s", f.Verdict, f.Summary)
+	}
+}
+
+func TestTheStartWarnsOfAnswersThatAreNotLookedInto(t *testing.T) {
+	answer := "{ description: d, content: { application/xml: { schema: { type: object, properties: { id: { type: integer } } } } } }"
+	for _, tt := range []struct{ name, paths, want string }{
+		{"all in JSON", answering("{ type: integer }"), ""},
+		{"one in XML", "  /x: { get: { operationId: getX, responses: { '200': " + answer + " } } }\n",
+			"t.yaml:6: operation getX: application/xml is not looked into, so all that the service sends in it leaves (describe the answer in JSON)"},
+		{"others too", "  /x: { get: { operationId: getX, responses: { '200': " + answer + " } } }\n  /y: { get: { operationId: getY, responses: { '200': " + answer + " } } }\n",
+			"so all that the service sends in it leaves; there are 2 such answers (describe"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := load(t, tt.paths)
+			var out bytes.Buffer
+			env := &practice.Env{Log: slog.New(slog.NewTextHandler(&out, nil)), Shared: new(practice.Keeper), APIs: []*api.API{a}, API: a}
+			if _, err := Practice.Build(Practice.NewConfig(), env); err != nil {
+				t.Fatal(err)
+			}
+			if got := out.String(); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) || strings.Count(got, "\n") > 1 {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
 	}
 }

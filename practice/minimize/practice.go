@@ -61,6 +61,9 @@ var Practice = practice.Define(practice.Spec[Config]{
 			return &practice.Part{Checks: checks(levels)}, nil
 		}
 		levels.add(env.API, env.Operation, c)
+		if w := warning(env.API); w != "" && env.Operation == nil {
+			env.Log.Warn(w)
+		}
 		if env.Observe {
 			c.Undeclared = Report // a body is neither an edit's nor a step's to leave alone
 		}
