@@ -28,6 +28,9 @@ type Options struct {
 	// Elapsed tells how much time really passed, whatever the clock says. Default: that of the process.
 	Elapsed     func() time.Duration
 	SegmentSize int64 // bytes of lines after which a new segment begins; default 64 MiB
+	// Reserve is how much room is held on the disk, so that old lines can be removed when it is full. Default 16 MiB, or half
+	// of what is free where that is less; negative: none.
+	Reserve int64
 	// Index makes the index of a closed segment of its lines; the same lines always make the same bytes. Nil: none.
 	Index func(iter.Seq2[[]byte, error]) ([]byte, error)
 }
@@ -51,6 +54,9 @@ type Log struct {
 	pending  *resumption // what Begin does first
 	headless error       // why the head could not be had: Begin tries again, and refuses
 	asked    time.Time   // when Begin last tried
+
+	failing  atomic.Bool // the last flush: the disk takes nothing
+	retiring int64       // lines of the last notice that some are removed
 
 	syncing sync.Mutex // one Sync at a time; taken before mu
 	notes   *os.File
@@ -96,6 +102,9 @@ func Open(ctx context.Context, dir string, o Options) (*Log, error) {
 	}
 	if o.SegmentSize <= 0 || o.SegmentSize > 1<<30 {
 		o.SegmentSize = 64 << 20
+	}
+	if o.Reserve == 0 {
+		o.Reserve = reserveSize
 	}
 	signer, err := note.NewSigner(o.Key)
 	if err != nil {
@@ -218,6 +227,12 @@ func (l *Log) Full() bool { return l.Waiting() >= flushAt }
 
 // flush writes what is buffered. Where that fails, the same bytes are written again next time, at the same place.
 func (l *Log) flush() error {
+	err := l.bringOut()
+	l.failing.Store(err != nil)
+	return err
+}
+
+func (l *Log) bringOut() error {
 	if len(l.buf) == 0 && len(l.treeBuf) == 0 {
 		return nil
 	}

@@ -69,7 +69,9 @@ type stand struct {
 	now  time.Time
 	off  time.Duration // of the clock
 	size int64
-	log  *Log
+
+	reserve int64
+	log     *Log
 }
 
 func newStand(t *testing.T) *stand {
@@ -78,11 +80,11 @@ func newStand(t *testing.T) *stand {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &stand{t: t, dir: t.TempDir(), key: key, h: new(heads), now: began, size: 8 << 10}
+	return &stand{t: t, dir: t.TempDir(), key: key, h: new(heads), now: began, reserve: -1, size: 8 << 10}
 }
 
 func (s *stand) options() Options {
-	return Options{Key: s.key, Heads: s.h, Now: func() time.Time { return s.now }, Elapsed: func() time.Duration { return s.now.Sub(began) - s.off }, SegmentSize: s.size, Index: joined}
+	return Options{Key: s.key, Heads: s.h, Now: func() time.Time { return s.now }, Elapsed: func() time.Duration { return s.now.Sub(began) - s.off }, SegmentSize: s.size, Index: joined, Reserve: s.reserve}
 }
 
 // began is when the time of all stands begins.

@@ -423,6 +423,9 @@ func (l *Log) mend() error {
 		}
 	}
 	l.pending, l.ready = nil, true
+	if err := l.keepReserve(); err != nil {
+		l.o.Log.Warn("no room can be held for the notice without which a full disk stays full", "error", err.Error())
+	}
 	return nil
 }
 
