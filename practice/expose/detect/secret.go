@@ -143,13 +143,17 @@ func (s *scan) signature(from, body int) {
 
 // azure finds the secrets of applications in Entra ID: three of any, a digit, Q~, and 31 to 34 of any.
 func (s *scan) azure(from, body int) {
-	end := s.within(body, 34, isLabel)
+	end := s.within(body, 35, isLabel)
+	next := end
+	if s.at(end-1) == '.' { // of the sentence
+		end--
+	}
 	for n := range 4 {
 		if !s.is(from-1-n, isLabel) {
 			return
 		}
 	}
-	if n := end - body; s.is(from-1, isDigit) && n >= 31 && n <= 34 && s.fresh(from-4, isLabel) && s.over(end, isLabel) {
+	if n := end - body; s.is(from-1, isDigit) && n >= 31 && n <= 34 && s.fresh(from-4, isLabel) && s.over(next, isLabel) {
 		s.add(CloudSecret, from-4, end, false)
 	}
 }

@@ -108,6 +108,7 @@ func TestCloudSecrets(t *testing.T) {
 		{"the key of an account of Azure", "DefaultEndpointsProtocol=https;AccountName=shop;AccountKey=" + key88 + ";EndpointSuffix=core.windows.net", "cloud_secret " + key88},
 		{"the key of a bus of Azure", "SharedAccessKeyName=all;SharedAccessKey=" + letters43 + "=", "cloud_secret " + letters43 + "="},
 		{"a shared access signature", "https://shop.blob.core.windows.net/c/b?sv=2024-11-04&sig=" + encoded + "&se=2026", "cloud_secret " + encoded},
+		{"the secret of an application of Azure at the end of a sentence", "It is abc8Q~" + letters40[:34] + ".", "cloud_secret abc8Q~" + letters40[:34]},
 		{"the secret of an application of Azure", "abc8Q~" + letters40[:34], "cloud_secret abc8Q~" + letters40[:34]},
 
 		{"a secret behind the name of another", "secret: Bearer " + letters40[:24] + " " + awsKey, "token " + letters40[:24]},
