@@ -63,7 +63,11 @@ type Vault struct {
 	patience time.Duration // for what was replaced to be gone from the disk
 	residue  atomic.Bool   // what was replaced may still lie there
 
-	mu      sync.Mutex // of changes to keysets, and of what follows
+	// changing is held while keysets change, or what has to do with their end: classes that are made, places that are named.
+	// A server that keeps the key-encryption key may be asked meanwhile; values are not sealed anew.
+	changing sync.Mutex
+
+	mu      sync.Mutex // of what follows, for a moment; after changing, where both are held
 	classes map[string]*class
 }
 
@@ -153,20 +157,16 @@ const maxPlain = 1 << 20
 
 // Class returns the Sealer of a class, with keys made on the first call ever.
 func (v *Vault) Class(ctx context.Context, name string, kept ...store.Kept) (store.Sealer, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	c, err := v.class(ctx, name, Randomized)
-	if err != nil {
-		return nil, err
-	}
 	for _, k := range kept {
 		if k.File != "" && v.files == nil {
 			return nil, fmt.Errorf("encrypt: %s keeps the file %s, and there is no directory", name, k.File)
 		}
-		if !slices.Contains(c.kept, k) {
-			c.kept = append(c.kept, k)
-		}
 	}
+	c, err := v.class(ctx, name, Randomized)
+	if err != nil {
+		return nil, err
+	}
+	c.keeps(kept)
 	return c, nil
 }
 
@@ -174,8 +174,6 @@ func (v *Vault) Class(ctx context.Context, name string, kept ...store.Kept) (sto
 // so that equal ones can be found without being opened. Whoever reads them learns which are equal, and no more. Its key
 // stays over rotations: under a new one nothing that was sealed before would be found again.
 func (v *Vault) Deterministic(ctx context.Context, name string) (store.Sealer, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
 	c, err := v.class(ctx, name, Deterministic)
 	if err != nil {
 		return nil, err
@@ -183,19 +181,17 @@ func (v *Vault) Deterministic(ctx context.Context, name string) (store.Sealer, e
 	return c, nil
 }
 
-// class returns a class, made on the first call ever. v.mu is held.
+// class returns a class, made on the first call ever.
 func (v *Vault) class(ctx context.Context, name string, mode Mode) (*class, error) {
 	if name == "" {
 		return nil, errors.New("encrypt: a class needs a name")
 	}
-	c := v.classes[name]
+	c := v.named(name)
 	if c == nil {
-		k, err := v.create(ctx, name, mode)
-		if err != nil {
+		var err error
+		if c, err = v.make(ctx, name, mode); err != nil {
 			return nil, fmt.Errorf("encrypt: keys of %s: %w", name, err)
 		}
-		c = newClass(v, name, k)
-		v.classes[name] = c
 	}
 	if got := c.keys.Load().mode(); got != mode {
 		return nil, fmt.Errorf("encrypt: the values of %s are %s, not %s", name, got, mode)
@@ -203,14 +199,64 @@ func (v *Vault) class(ctx context.Context, name string, mode Mode) (*class, erro
 	return c, nil
 }
 
+// make makes a class, unless somebody has made it meanwhile.
+func (v *Vault) make(ctx context.Context, name string, mode Mode) (*class, error) {
+	v.changing.Lock()
+	defer v.changing.Unlock()
+	if c := v.named(name); c != nil {
+		return c, nil
+	}
+	k, err := v.create(ctx, name, mode)
+	if err != nil {
+		return nil, err
+	}
+	c := newClass(v, name, k)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.classes[name] = c
+	return c, nil
+}
+
+// named returns a class, nil if there is none.
+func (v *Vault) named(name string) *class {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.classes[name]
+}
+
 // A class seals one class of secrets.
 type class struct {
-	v       *Vault
-	name    string
-	kept    []store.Kept // guarded by Vault.mu
-	keys    atomic.Pointer[keys]
-	looking sync.Mutex   // held while the store is asked for keys that are not known
-	loaded  atomic.Int64 // Unix nanoseconds of the last look
+	v        *Vault
+	name     string
+	kept     []store.Kept // guarded by Vault.mu; grows while Vault.changing is held
+	keys     atomic.Pointer[keys]
+	sweeping sync.Mutex   // held while its values are sealed anew
+	looking  sync.Mutex   // held while the store is asked for keys that are not known
+	loaded   atomic.Int64 // Unix nanoseconds of the last look
+}
+
+// places returns where its values lie.
+func (c *class) places() []store.Kept {
+	c.v.mu.Lock()
+	defer c.v.mu.Unlock()
+	return slices.Clone(c.kept)
+}
+
+// keeps adds to where its values lie. No key is removed meanwhile: one of those values may need it.
+func (c *class) keeps(kept []store.Kept) {
+	known := c.places()
+	if !slices.ContainsFunc(kept, func(k store.Kept) bool { return !slices.Contains(known, k) }) {
+		return
+	}
+	c.v.changing.Lock()
+	defer c.v.changing.Unlock()
+	c.v.mu.Lock()
+	defer c.v.mu.Unlock()
+	for _, k := range kept {
+		if !slices.Contains(c.kept, k) {
+			c.kept = append(c.kept, k)
+		}
+	}
 }
 
 func newClass(v *Vault, name string, k *keys) *class {

@@ -87,10 +87,8 @@ func className(api string, m Mode) string { return "fields/" + api + "/" + m.Str
 // fieldClass returns the class of the fields of an API. Where none of them has the mode now, it is that of values from
 // before, or nil.
 func (v *Vault) fieldClass(ctx context.Context, api string, m Mode, used bool) (*class, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
 	name := className(api, m)
-	if !used && v.classes[name] == nil {
+	if !used && v.named(name) == nil {
 		return nil, nil
 	}
 	return v.class(ctx, name, m)

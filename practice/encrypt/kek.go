@@ -204,8 +204,8 @@ func (v *Vault) scrub(ctx context.Context) error {
 }
 
 func (v *Vault) changeKEK(ctx context.Context) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	v.changing.Lock()
+	defer v.changing.Unlock()
 	if _, ok := v.by().(*local); !ok {
 		return v.rewrap(ctx, v.by(), v.by()) // its server has keys of its own; the newest wraps
 	}

@@ -9,6 +9,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/tink-crypto/tink-go/v2/keyset"
@@ -29,13 +31,26 @@ const (
 // many values it sealed. The old keys are removed by Run, minutes later, when no value needs them; those of a class whose
 // values cannot be written again stay. The key of a deterministic class is not replaced, it is wrapped anew.
 func (v *Vault) Rotate(ctx context.Context, name string) (int, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	c := v.classes[name]
+	c := v.named(name)
 	if c == nil {
 		return 0, fmt.Errorf("there is no class %.40q", name)
 	}
-	err := v.edit(ctx, c, func(old *keys) (*keyset.Handle, time.Time, error) {
+	if err := v.renew(ctx, c); err != nil {
+		return 0, err
+	}
+	if c.keys.Load().mode() == Deterministic {
+		v.log.Info("key wrapped anew; equal values stay equal", "class", name)
+		return 0, nil
+	}
+	v.log.Info("keys rotated", "class", name)
+	return v.sweep(ctx, c)
+}
+
+// renew gives a class a new primary key.
+func (v *Vault) renew(ctx context.Context, c *class) error {
+	v.changing.Lock()
+	defer v.changing.Unlock()
+	return v.edit(ctx, c, func(old *keys) (*keyset.Handle, time.Time, error) {
 		if old.mode() == Deterministic {
 			return old.handle, old.created, nil
 		}
@@ -50,22 +65,11 @@ func (v *Vault) Rotate(ctx context.Context, name string) (int, error) {
 		h, err := m.Handle()
 		return h, v.now(), err
 	})
-	if err != nil {
-		return 0, err
-	}
-	if c.keys.Load().mode() == Deterministic {
-		v.log.Info("key wrapped anew; equal values stay equal", "class", name)
-		return 0, nil
-	}
-	v.log.Info("keys rotated", "class", name)
-	return v.sweep(ctx, c)
 }
 
 // stays reports whether a rotation leaves the key of a class in place.
 func (v *Vault) stays(name string) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	c := v.classes[name]
+	c := v.named(name)
 	return c != nil && c.keys.Load().mode() == Deterministic
 }
 
@@ -73,12 +77,15 @@ func (v *Vault) stays(name string) bool {
 func (v *Vault) Names() []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return sortedNames(v.classes)
+	return slices.Sorted(maps.Keys(v.classes))
 }
 
-// sweep seals every value anew that is not under the primary key. v.mu is held.
+// sweep seals every value anew that is not under the primary key. It may take minutes: nobody waits for it but another one of
+// the same class.
 func (v *Vault) sweep(ctx context.Context, c *class) (n int, err error) {
-	for _, k := range c.kept {
+	c.sweeping.Lock()
+	defer c.sweeping.Unlock()
+	for _, k := range c.places() {
 		var done int
 		if k.File != "" {
 			done, err = v.resealFile(ctx, c, k)
@@ -116,6 +123,7 @@ func (c *class) reseal(ctx context.Context, sealed []byte, place store.Place) ([
 type value struct {
 	row    string
 	sealed []byte
+	anew   []byte // nil: it does not open
 }
 
 // resealColumn goes through a column in the order of its rows. A value that does not open stays as it is and is told: it
@@ -128,35 +136,31 @@ func (v *Vault) resealColumn(ctx context.Context, c *class, k store.Kept) (n int
 			return n, errors.Join(broken, err)
 		}
 		after = values[len(values)-1].row
-		var unopened error
-		err = v.db.InTx(ctx, func(tx *sql.Tx) (err error) {
-			unopened, err = c.resealValues(ctx, tx, k, values)
-			return err
-		})
-		if err != nil {
+		// Before the transaction: a key that another process made may have to be asked for.
+		for i, old := range values {
+			if values[i].anew, err = c.reseal(ctx, old.sealed, k.Place(old.row)); err != nil {
+				broken = err
+			}
+		}
+		if err := v.db.InTx(ctx, func(tx *sql.Tx) error { return replaceValues(ctx, tx, k, values) }); err != nil {
 			return n, err
 		}
 		n += len(values)
-		if unopened != nil {
-			broken = unopened
-		}
 	}
 }
 
-func (c *class) resealValues(ctx context.Context, tx *sql.Tx, k store.Kept, values []value) (unopened, err error) {
-	for _, old := range values {
-		sealed, err := c.reseal(ctx, old.sealed, k.Place(old.row))
-		if err != nil {
-			unopened = err
+func replaceValues(ctx context.Context, tx *sql.Tx, k store.Kept, values []value) error {
+	for _, v := range values {
+		if v.anew == nil {
 			continue
 		}
 		// A value that was changed meanwhile is under the new key already.
 		if _, err := tx.ExecContext(ctx, "UPDATE "+k.Table+" SET "+k.Column+" = $1 WHERE "+k.Row+" = $2 AND "+k.Column+" = $3", // #nosec G202 -- names of our own tables
-			sealed, old.row, old.sealed); err != nil {
-			return nil, err
+			v.anew, v.row, v.sealed); err != nil {
+			return err
 		}
 	}
-	return unopened, nil
+	return nil
 }
 
 // older reads values that are not under the primary key.
@@ -178,10 +182,10 @@ func (v *Vault) older(ctx context.Context, c *class, k store.Kept, after string)
 	return all, rows.Err()
 }
 
-// countOlder counts the values of a class that are not under the primary key. v.mu is held.
-func (v *Vault) countOlder(ctx context.Context, c *class) (n int, err error) {
-	primary := c.keys.Load().primary
-	for _, k := range c.kept {
+// countOlder counts the values that are not under the primary key of current.
+func (v *Vault) countOlder(ctx context.Context, current *keys, kept []store.Kept) (n int, err error) {
+	primary := current.primary
+	for _, k := range kept {
 		if k.File != "" {
 			_, err = v.files.Reseal(k.File, func(sealed []byte) ([]byte, error) {
 				if !bytes.HasPrefix(sealed, primary[:]) {
@@ -216,11 +220,9 @@ func (v *Vault) settle(ctx context.Context) error {
 }
 
 func (v *Vault) settleClass(ctx context.Context, name string) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	c := v.classes[name]
-	k := c.keys.Load()
-	if k.handle.Len() == 1 || len(c.kept) == 0 {
+	c := v.named(name)
+	k, kept := c.keys.Load(), c.places()
+	if k.handle.Len() == 1 || len(kept) == 0 {
 		return nil
 	}
 	if _, err := v.sweep(ctx, c); err != nil {
@@ -229,8 +231,13 @@ func (v *Vault) settleClass(ctx context.Context, name string) error {
 	if v.now().Sub(k.created) < settleAfter {
 		return nil
 	}
-	if left, err := v.countOlder(ctx, c); left > 0 || err != nil {
+	if left, err := v.countOlder(ctx, k, kept); left > 0 || err != nil {
 		return err
+	}
+	v.changing.Lock()
+	defer v.changing.Unlock()
+	if len(c.places()) != len(kept) {
+		return nil // one more was named, which was not looked at
 	}
 	v.residue.Store(true)
 	return v.edit(ctx, c, func(old *keys) (*keyset.Handle, time.Time, error) {

@@ -6,8 +6,10 @@ package encrypt
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -177,6 +179,63 @@ type rawSealer []byte
 func (s rawSealer) Seal(context.Context, []byte, store.Place) ([]byte, error) { return s, nil }
 func (rawSealer) Open(context.Context, []byte, store.Place) ([]byte, error) {
 	return nil, errors.New("never")
+}
+
+// onRotated calls itself when a class has its new key, before its values are sealed anew.
+type onRotated func()
+
+func (onRotated) Enabled(context.Context, slog.Level) bool { return true }
+func (f onRotated) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "keys rotated" {
+		f()
+	}
+	return nil
+}
+func (f onRotated) WithAttrs([]slog.Attr) slog.Handler { return f }
+func (f onRotated) WithGroup(string) slog.Handler      { return f }
+
+// A rotation of many values takes minutes. Meanwhile the keys are looked at, and classes are opened.
+func TestNobodyWaitsForARotationOfManyValues(t *testing.T) {
+	r := newRig(t)
+	held, release := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	v, err := Open(t.Context(), Options{Store: r.db, Files: r.dir, KEK: key(t, 1), Now: r.now.Now, Log: slog.New(onRotated(func() {
+		all.Go(func() { // has the turn to write, for which the values are waiting
+			if err := r.db.InTx(t.Context(), func(*sql.Tx) error { close(held); <-release; return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+		<-held
+	}))})
+	r.ok(err)
+	s := r.class(v, "notes", r.kept)
+	r.put(s, "1", "secret")
+	all.Go(func() {
+		if n, err := v.Rotate(t.Context(), "notes"); n != 1 || err != nil {
+			t.Errorf("Rotate = %d, %v", n, err)
+		}
+	})
+	<-held
+	looked := make(chan error, 1)
+	go func() {
+		_, err := v.Status(t.Context())
+		_, err2 := v.Class(t.Context(), "notes", store.Kept{File: "more"})
+		v.Names()
+		looked <- errors.Join(err, err2)
+	}()
+	select {
+	case err := <-looked:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("the keys cannot be looked at while values are sealed anew")
+	}
+	close(release)
+	all.Wait()
+	if got := r.get(s, "1"); got != "secret" {
+		t.Errorf("got %q", got)
+	}
 }
 
 func TestValuesThatCannotBeWrittenAgainKeepTheirKeys(t *testing.T) {

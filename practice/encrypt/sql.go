@@ -123,7 +123,7 @@ var errContended = errors.New("encrypt: other processes change the keys all the 
 
 // edit changes the keys of a class as the store has them. change returns the new keyset and when its primary key was made, or
 // nil to leave it; it may be called again. A server that keeps the key-encryption key is asked outside of any transaction, so
-// nobody waits for it to write. v.mu is held.
+// nobody waits for it to write. v.changing is held.
 func (v *Vault) edit(ctx context.Context, c *class, change func(*keys) (*keyset.Handle, time.Time, error)) error {
 	for range maxTries {
 		r, err := readRow(ctx, v.db, c.name)

@@ -6,8 +6,6 @@ package encrypt
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 )
 
@@ -40,27 +38,23 @@ type ClassStatus struct {
 
 // Status looks at every class.
 func (v *Vault) Status(ctx context.Context) (Status, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
 	s := Status{KEK: KEKStatus{ID: v.by().ID()}, Classes: []ClassStatus{}}
-	for _, name := range sortedNames(v.classes) {
-		c := v.classes[name]
-		k := c.keys.Load()
-		older, err := v.countOlder(ctx, c)
+	for _, name := range v.Names() {
+		c := v.named(name)
+		k, kept := c.keys.Load(), c.places()
+		older, err := v.countOlder(ctx, k, kept)
 		if err != nil {
 			return s, err
 		}
 		age := v.now().Sub(k.created)
 		s.Classes = append(s.Classes, ClassStatus{
 			Name: name, Cipher: k.mode().cipher(), KeyID: fmt.Sprintf("%08x", k.handle.KeysetInfo().GetPrimaryKeyId()), KeyAge: inWords(age), AgeS: age.Seconds(),
-			Keys: k.handle.Len(), Older: older, Writes: len(c.kept) > 0, Pending: len(c.kept) > 0 && k.handle.Len() > 1,
+			Keys: k.handle.Len(), Older: older, Writes: len(kept) > 0, Pending: len(kept) > 0 && k.handle.Len() > 1,
 			Stays: k.mode() == Deterministic,
 		})
 	}
 	return s, nil
 }
-
-func sortedNames(classes map[string]*class) []string { return slices.Sorted(maps.Keys(classes)) }
 
 func inWords(d time.Duration) string {
 	switch {

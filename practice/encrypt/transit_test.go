@@ -5,6 +5,7 @@ package encrypt
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"yett/practice"
 )
@@ -25,10 +27,14 @@ type transitFake struct {
 	token  string
 	status int // instead of an answer; 0: answer
 	calls  []string
+	during func() // a call
 }
 
 func (f *transitFake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.calls = append(f.calls, r.Method+" "+r.URL.Path)
+	if f.during != nil {
+		f.during()
+	}
 	fail := func(status int, why string) {
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(map[string]any{"errors": []string{why}})
@@ -161,6 +167,30 @@ func TestKeysMoveToAServer(t *testing.T) {
 	r.ok(err)
 	if got := r.get(r.class(k.vault, "notes", r.kept), "1"); got != "secret" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// A server may take seconds to answer. Nobody waits for it to write.
+func TestOthersWriteWhileTheServerIsAsked(t *testing.T) {
+	f, _, c := newTransit(t)
+	r := newRig(t)
+	writes := 0
+	f.during = func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if _, err := r.db.ExecContext(ctx, "DELETE FROM notes"); err != nil {
+			t.Errorf("a write beside call %d: %v", len(f.calls), err)
+		}
+		writes++
+	}
+	k, err := open(c, r.env())
+	r.ok(err)
+	r.class(k.vault, "notes", r.kept)
+	_, err = k.vault.Rotate(t.Context(), "notes")
+	r.ok(err)
+	r.ok(k.vault.RotateKEK(t.Context()))
+	if writes < 5 {
+		t.Errorf("the server was asked %d times: %q", writes, f.calls)
 	}
 }
 
