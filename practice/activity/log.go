@@ -308,15 +308,10 @@ func (l *Log) tidy(ctx context.Context) {
 			l.o.Log.Error("the key of a shredded person may still lie in the files of the store", "error", err.Error())
 		}
 	}
-	before, err := l.ledger.Expirable(time.Duration(l.retention.Load()))
-	if err == nil && before > 0 {
-		// The log says so before it does so.
-		if _, queued := l.take(item{notice: &ledger.Notice{Kind: ledger.KindExpired, Before: before, Time: l.o.Now()}}); queued {
-			if err = l.Flush(ctx); err == nil {
-				err = l.ledger.Expire(before)
-			}
-		}
-	}
+	err := l.ledger.Retire(ctx, time.Duration(l.retention.Load()), func(n *ledger.Notice) bool {
+		_, queued := l.take(item{notice: n})
+		return queued
+	}, l.Flush)
 	if err != nil && ctx.Err() == nil {
 		l.o.Log.Error("old records cannot be removed", "error", err.Error())
 	}
