@@ -41,9 +41,9 @@ import (
 //	sign=rsa       by the issuer's RSA key (RS256); ec is the default (ES256), other is a key that nobody published,
 //	               hmac is HS256 with the published RSA key for a secret, der is ES256 in DER, zero is r = s = 0,
 //	               blank is no signature at all, huge is one of 12,000 characters
-//	jwk            signed by a key that the token brings along
+//	jwk            signed by a key that the token brings along; jwk=own is the issuer's own key, so that all else is in order
 //	jkt            bound to the key of {proof}
-//	x5t            bound to the certificate of "# certificate: own"
+//	x5t            bound to the certificate of "# certificate: own"; with jkt, to both
 //	zip            the payload is a deflated bomb, nest a claim 2,000 levels deep, json the JSON serialisation
 //	dots=9         so many dots behind it
 //	pad, space, stray  padding, a blank, or stray bits in the base64url of the header
@@ -185,12 +185,16 @@ func (f *Forge) token(line string, scopes []string) (string, error) {
 	if err := o.words(line); err != nil {
 		return "", err
 	}
+	bound := make(map[string]any)
 	if o.has("jkt") {
-		o.claims["cnf"] = map[string]any{"jkt": thumbprint(&f.holder.PublicKey)}
+		bound["jkt"] = thumbprint(&f.holder.PublicKey)
 	}
 	if o.has("x5t") {
 		sum := sha256.Sum256(f.own.Certificate[0])
-		o.claims["cnf"] = map[string]any{"x5t#S256": b64(sum[:])}
+		bound["x5t#S256"] = b64(sum[:])
+	}
+	if len(bound) > 0 {
+		o.claims["cnf"] = bound
 	}
 	if o.has("nest") {
 		o.claims["deep"] = json.RawMessage(strings.Repeat("[", 2000) + strings.Repeat("]", 2000))
@@ -267,6 +271,8 @@ func (f *Forge) setHeader(o *order) error {
 	switch {
 	case o.has("zip"):
 		o.header["zip"] = "DEF"
+	case o.flags["jwk"] == "own":
+		o.header["jwk"] = ecJWK(&f.ec.PublicKey)
 	case o.has("jwk"):
 		o.header["jwk"] = ecJWK(&f.other.PublicKey)
 		delete(o.header, "kid")
@@ -301,7 +307,7 @@ func spoil(o *order, header string) string {
 
 func (f *Forge) sign(o *order, key *ecdsa.PrivateKey, signed string) (string, error) {
 	sum := sha256.Sum256([]byte(signed))
-	if o.has("jwk") {
+	if o.has("jwk") && o.flags["jwk"] != "own" {
 		key = f.other
 	}
 	switch how := o.flags["sign"]; how {
