@@ -24,6 +24,10 @@ func (l *loader) document(root *source.Node) {
 	l.compiler = schema.NewCompiler(schema.Options{Dialect: l.dialect(root), AssertFormat: true, Resolve: l.resolve})
 	l.schemes(root)
 	l.paths(root.Get("paths"))
+	for _, n := range l.compiler.Unknown() {
+		l.warn(n, "leave $schema and $dynamicRef out, and refer to a schema by its place: #/components/schemas/NAME",
+			"members of this schema are not known, so none are held back and none refused")
+	}
 	for id, twin := range l.twins {
 		if l.ids[id] == nil {
 			hint := "list them with: yett check"

@@ -329,6 +329,9 @@ func TestLoadWarns(t *testing.T) {
 		{"media types that differ only in parameters", keyed + "paths: {/a: {get: {responses: {default: {content: {application/json: {}, application/json;v=2: {}}}}}}}\n", "application/json stands twice; the first counts"},
 		{"servers of an operation", keyed + "paths: {/a: {get: {servers: [{url: /x}]}}}\n", "operation GET /a: servers are ignored"},
 		{"a scope that no flow lists", head + "components: {securitySchemes: {o: {type: oauth2, flows: {}}}}\npaths: {/a: {get: {security: [{o: [x]}]}}}\n", "no flow of the scheme o lists the scope x"},
+		{"a schema that is referred to by its $id", keyed + `paths: {/a: {get: {responses: {default: {content: {application/json: {schema: {$ref: 'https://example.org/a'}}}}}}}}
+x-schemas: {a: {$id: 'https://example.org/a', properties: {pin: {writeOnly: true}}}}
+`, "5: members of this schema are not known, so none are held back and none refused (leave $schema"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a, warnings, err := load(t, tt.text, Options{})

@@ -22,6 +22,7 @@ type Compiler struct {
 	shapes  shaper
 	library library
 	kin     kinship
+	anchors map[*source.File]map[string]*source.Node
 }
 
 // NewCompiler returns a compiler.
@@ -108,6 +109,10 @@ func (c *Compiler) reference(s *Schema, ref *source.Node) {
 	case c.options.Resolve == nil:
 		c.fail(ref, "$ref is not allowed here")
 	default:
+		if to := c.anchored(s.node); to != nil {
+			s.ref = c.inherited(s.node, to)
+			return
+		}
 		to, err := c.options.Resolve(ref, ref.Text)
 		if err != nil {
 			c.errs = append(c.errs, err)

@@ -27,7 +27,11 @@ type library struct {
 	resolve  func(from *source.Node, ref string) (*source.Node, error)
 	remote   func(string) (any, error)
 	root     *source.Node // of the first file, to resolve others from
+	handed   []*source.Node
 }
+
+// Unknown returns the schemas that the library judges: what they declare, they or what they refer to, is not known.
+func (c *Compiler) Unknown() []*source.Node { return c.library.handed }
 
 // scheme makes URIs of files, as the library wants them. Nothing is ever fetched by it.
 const scheme = "yett:///"
@@ -94,7 +98,7 @@ func (c *Compiler) namedRef(n *source.Node) bool {
 		c.library.scan(n.File)
 		return c.options.Remote != nil || len(c.library.ids) > 0
 	case u.Fragment != "" && u.Fragment[0] != '/':
-		return true
+		return c.anchored(n) == nil
 	case u.Path == "" && u.Host == "":
 		return underID(n, false)
 	}
@@ -236,6 +240,7 @@ func (c *Compiler) hand(n *source.Node) (*foreign, error) {
 	if err != nil {
 		return nil, source.Errorf(n, "%v", strings.ReplaceAll(err.Error(), scheme, ""))
 	}
+	c.library.handed = append(c.library.handed, n)
 	return &foreign{s}, nil
 }
 

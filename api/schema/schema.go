@@ -18,8 +18,8 @@
 //	findings := s.Check(&doc, doc.Root(), &schema.Check{Direction: schema.Request, Closed: true})
 //
 // Most keywords are checked here, without allocating while the document fits. Schemas that use $dynamicRef, that name
-// one another by $id or $anchor, or that declare another dialect by $schema are handed to the library jsonschema/v6 as
-// a whole. It knows nothing of Direction and counts no steps; what a foreign part declares, Closed leaves open.
+// one another by $id, or that declare another dialect by $schema are handed to the library jsonschema/v6 as a whole. It
+// knows nothing of Direction and counts no steps; what a foreign part declares, Closed leaves open (see Unknown).
 package schema
 
 import (
