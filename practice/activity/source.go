@@ -292,8 +292,14 @@ type sinks struct {
 	signed signed
 
 	mu    sync.Mutex
-	runs  map[string]*sink.Follower
+	runs  map[string]*run
 	turns map[string]chan struct{} // of all that ever followed under a name: one that hangs may outlive its configuration
+}
+
+// A run is one sink that is followed.
+type run struct {
+	kind     string
+	follower *sink.Follower
 }
 
 // turn returns what the followers under one name take turns by.
@@ -344,30 +350,14 @@ func (l *Log) follow(ctx context.Context, all []openSink, data *store.Dir, alert
 	failed := make(chan error, len(all))
 	for _, s := range all {
 		c, name := s.config, nameOf(s.config)
-		held := false
 		f := &sink.Follower{Sink: s, Source: newSafeSource(l), Cursor: sink.FileCursor(data.Path("activity-sink-" + name)), Turn: l.sinks.turn(name), From: c.From,
 			MaxLag: uint64(c.MaxLag), OnFailure: c.OnFailure} // #nosec G115 -- validated
-		f.Behind = func(yes bool) {
-			if yes == held {
-				return
-			}
-			if held = yes; yes {
-				l.behind.Add(1)
-				raise(alerts, name, "a sink of the records is too far behind; new exchanges are refused until it has caught up")
-			} else {
-				l.behind.Add(-1)
-				lower(alerts, name)
-			}
-		}
-		f.Skipped = func(from, to uint64) {
-			l.o.Log.Error("a sink of the records was too far behind, and leaves some out", "sink", name, "from", from, "to", to)
-			raise(alerts, name, fmt.Sprintf("a sink of the records was too far behind; records %d to %d are in the log, but not there", from, to))
-		}
-		l.sinks.put(name, f)
+		l.tell(f, name, alerts)
+		l.sinks.put(name, &run{c.Type, f})
 		running.Go(func() {
 			defer l.sinks.put(name, nil)
 			err := f.Run(ctx)
-			f.Behind(false)
+			lower(alerts, sinkBehind, name) // whoever follows next says how it is
 			failed <- err
 		})
 	}
@@ -379,6 +369,31 @@ func (l *Log) follow(ctx context.Context, all []openSink, data *store.Dir, alert
 	}
 }
 
+// tell has a follower tell what becomes of its sink.
+func (l *Log) tell(f *sink.Follower, name string, alerts *alert.Board) {
+	f.Behind = func(yes bool) {
+		if yes {
+			l.behind.Add(1)
+			raise(alerts, sinkBehind, name, "a sink of the records is too far behind; new exchanges are refused until it has caught up")
+		} else {
+			l.behind.Add(-1)
+			lower(alerts, sinkBehind, name)
+		}
+	}
+	f.Skipped = func(from, to uint64) {
+		l.o.Log.Error("a sink of the records was too far behind, and leaves some out", "sink", name, "from", from, "to", to)
+		raise(alerts, sinkBehind, name, fmt.Sprintf("a sink of the records was too far behind; records %d to %d are in the log, but not there", from, to))
+	}
+	f.CaughtUp = func() { lower(alerts, sinkBehind, name) }
+	f.Failing = func(why string) {
+		if why != "" {
+			raise(alerts, sinkFailing, name, fmt.Sprintf("a sink of the records has taken none for a minute: %.300s", why))
+		} else {
+			lower(alerts, sinkFailing, name)
+		}
+	}
+}
+
 func nameOf(c sink.Config) string {
 	if c.Name != "" {
 		return c.Name
@@ -386,41 +401,69 @@ func nameOf(c sink.Config) string {
 	return c.Type
 }
 
-const sinkAlert = "records_sink_behind"
+// The alerts of sinks.
+const (
+	sinkBehind  = "records_sink_behind"
+	sinkFailing = "records_sink_failing"
+)
 
-func raise(b *alert.Board, about, summary string) {
+func raise(b *alert.Board, name, about, summary string) {
 	if b != nil {
-		b.Raise(sinkAlert, about, summary)
+		b.Raise(name, about, summary)
 	}
 }
 
-func lower(b *alert.Board, about string) {
+func lower(b *alert.Board, name, about string) {
 	if b != nil {
-		b.Clear(sinkAlert, about)
+		b.Clear(name, about)
 	}
 }
 
-func (s *sinks) put(name string, f *sink.Follower) {
+func (s *sinks) put(name string, r *run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.runs == nil {
-		s.runs = make(map[string]*sink.Follower)
+		s.runs = make(map[string]*run)
 	}
-	if f == nil {
+	if r == nil {
 		delete(s.runs, name)
 	} else {
-		s.runs[name] = f
+		s.runs[name] = r
 	}
 }
 
+// A SinkState is how one sink is doing.
+type SinkState struct {
+	Type string `json:"type"`
+	// Doing is behind, while new exchanges are refused; failing, for a minute or longer; retrying; catching_up, where it
+	// began at the beginning; or ok.
+	Doing string `json:"state"`
+	sink.State
+}
+
 // states returns how the sinks are doing, by name.
-func (s *sinks) states() map[string]sink.State {
+func (s *sinks) states() map[string]SinkState {
 	s.mu.Lock()
 	runs := maps.Clone(s.runs)
 	s.mu.Unlock()
-	all := make(map[string]sink.State, len(runs))
-	for name, f := range runs {
-		all[name] = f.State()
+	all := make(map[string]SinkState, len(runs))
+	for name, r := range runs {
+		state := r.follower.State()
+		all[name] = SinkState{r.kind, doing(&state), state}
 	}
 	return all
+}
+
+func doing(s *sink.State) string {
+	switch {
+	case s.Behind:
+		return "behind"
+	case s.Failing:
+		return "failing"
+	case s.Error != "":
+		return "retrying"
+	case s.New:
+		return "catching_up"
+	}
+	return "ok"
 }

@@ -4,17 +4,22 @@
 package activity
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"yett/alert"
 	"yett/practice/activity/sink"
+	"yett/problem"
 	"yett/store"
 )
 
@@ -341,6 +346,116 @@ func TestAHealthySinkIsNeverBehind(t *testing.T) {
 					t.Errorf("alerts: %+v", all)
 				}
 			})
+		}
+	}
+}
+
+// A dead server comes back: what it lacks holds exchanges up, or is left out, and both is said as long as it is so.
+func TestADeadSinkPressesBack(t *testing.T) {
+	for _, policy := range []string{sink.Refuse, sink.DropAndCount} {
+		t.Run(policy, func(t *testing.T) {
+			t.Parallel()
+			server, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			address := server.Addr().String()
+			if err := server.Close(); err != nil {
+				t.Fatal(err)
+			}
+			board := new(alert.Board)
+			l := opened(t, filepath.Join(t.TempDir(), "log"), Options{Queue: 10_000})
+			serving(t, l)
+			data := dataDir(t)
+			following(t, l, data, board, sink.Config{Name: "soc", Type: "syslog", Address: "tcp://" + address, MaxLag: 1000, OnFailure: policy})
+			await(t, "the follower", func() bool {
+				p, err := sink.FileCursor(data.Path("activity-sink-soc")).Load()
+				return err == nil && p.Log != ""
+			})
+			state := func() SinkState { return l.sinks.states()["soc"] }
+			observed(t, l, 1000)
+			await(t, "a failure", func() bool { return state().Doing == "retrying" && state().Lag == 1000 })
+			if err := l.Check(nil); err != nil || holding(board) != "" {
+				t.Errorf("at its bound: %v, alerts: %s", err, holding(board))
+			}
+			l.ledger.Leave()
+			observed(t, l, 1)
+			await(t, "the alert", func() bool { return holding(board) == "records_sink_behind soc" })
+			want := 1001
+			if policy == sink.Refuse {
+				if code := problem.Code(l.Check(nil)); code != "cannot_record" || state().Doing != "behind" {
+					t.Errorf("beyond its bound: got the code %q, and %+v", code, state())
+				}
+				l.ledger.Leave()
+			} else {
+				want = 500
+				if st := state(); st.Skipped != 501 || l.behind.Load() != 0 {
+					t.Errorf("beyond its bound: got %+v, want 501 left out, and nobody refused", st)
+				}
+			}
+			if server, err = net.Listen("tcp", address); err != nil {
+				t.Fatal(err)
+			}
+			got := make(chan int, 1)
+			go func() { got <- messages(server, want) }()
+			await(t, "the end of it", func() bool { return holding(board) == "" && state().Doing == "ok" && state().Lag == 0 })
+			if n := <-got; n != want {
+				t.Errorf("the server has %d records, want %d", n, want)
+			}
+			if l.behind.Load() != 0 {
+				t.Error("exchanges are refused")
+			}
+		})
+	}
+}
+
+// messages counts messages with their length before them, on one connection, until there are so many.
+func messages(l net.Listener, want int) (n int) {
+	defer func() { _ = l.Close() }() // best effort
+	c, err := l.Accept()
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = c.Close() }() // best effort
+	for r := bufio.NewReader(c); n < want; n++ {
+		text, err := r.ReadString(' ')
+		if err != nil {
+			return n
+		}
+		size, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil {
+			return n
+		}
+		if _, err := io.CopyN(io.Discard, r, int64(size)); err != nil {
+			return n
+		}
+	}
+	return n
+}
+
+func TestASinkThatFailsRaisesAnAlertOfItsOwn(t *testing.T) {
+	board := new(alert.Board)
+	f := new(sink.Follower)
+	new(Log).tell(f, "soc", board)
+	f.Failing("connection refused")
+	if all := board.All(); len(all) != 1 || all[0].Name != "records_sink_failing" || all[0].About != "soc" || !strings.HasSuffix(all[0].Summary, ": connection refused") {
+		t.Errorf("got %+v", all)
+	}
+	if f.Failing(""); holding(board) != "" {
+		t.Errorf("once it takes records: %s", holding(board))
+	}
+}
+
+func TestASinkIsDoingTheWorstOfWhatItDoes(t *testing.T) {
+	for want, s := range map[string]sink.State{
+		"ok":          {Lag: 7},
+		"catching_up": {New: true},
+		"retrying":    {New: true, Error: "e"},
+		"failing":     {Error: "e", Failing: true},
+		"behind":      {Error: "e", Failing: true, Behind: true},
+	} {
+		if got := doing(&s); got != want {
+			t.Errorf("%+v: got %s, want %s", s, got, want)
 		}
 	}
 }

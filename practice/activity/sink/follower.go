@@ -35,6 +35,7 @@ const (
 	firstBackOff = time.Second
 	lastBackOff  = 30 * time.Second
 	lastWait     = 2 * time.Second // for a sink that does not notice the end
+	failingAfter = time.Minute
 )
 
 // A Follower brings what a source has to a sink: in order, each record at least once. It holds one batch in memory. What
@@ -60,17 +61,24 @@ type Follower struct {
 	// Behind is called with true once the sink is more than MaxLag behind, and with false once it has caught up to half of
 	// it, or Run ends. In between new exchanges should be refused. Only under Refuse.
 	Behind func(bool)
-	// Skipped is told of the numbers, both ends included, that the sink will never have. Only under DropAndCount.
-	Skipped func(from, to uint64)
+	// Skipped is told of the numbers, both ends included, that the sink will never have, and CaughtUp that it has taken all
+	// that came after them. Only under DropAndCount.
+	Skipped  func(from, to uint64)
+	CaughtUp func()
+	// Failing is called with the reason once the sink has taken nothing for a minute although there is something, and with
+	// "" once it has, or Run ends.
+	Failing func(why string)
 
 	// Of the one who delivers.
 	backOff time.Duration
 	retryAt time.Time
+	left    bool // out some that are missing in the sink
 
 	mu     sync.Mutex
 	placed bool
 	place  Place
-	safe   uint64 // number of the newest record that it could have
+	safe   uint64    // number of the newest record that it could have
+	trying time.Time // since when a step goes on; zero: none does
 	state  State
 }
 
@@ -82,6 +90,8 @@ type State struct {
 	Lag      uint64    `json:"lag"`      // numbers of the log that the sink does not have yet
 	New      bool      `json:"new"`      // it has not caught up yet since it began at the beginning
 	Behind   bool      `json:"behind"`   // new exchanges are refused
+	Failing  bool      `json:"failing"`  // it has taken nothing for a minute
+	LastSent time.Time `json:"last_sent,omitzero"`
 	Error    string    `json:"error,omitempty"`
 	Since    time.Time `json:"since,omitzero"`    // when it began to fail
 	Rejects  string    `json:"rejects,omitempty"` // why records were rejected last
@@ -92,7 +102,7 @@ func (f *Follower) State() State {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := f.state
-	s.New, s.Lag = f.place.New, f.lag()
+	s.New, s.Lag, s.LastSent = f.place.New, f.lag(), f.place.Sent
 	return s
 }
 
@@ -106,6 +116,7 @@ func (f *Follower) Run(ctx context.Context) error {
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
 	defer f.setBehind(false)
+	defer f.setFailing("")
 	for {
 		select {
 		case err := <-ended:
@@ -119,6 +130,7 @@ func (f *Follower) Run(ctx context.Context) error {
 			}
 		case <-tick.C:
 			f.judge(ctx)
+			f.judgeFailure(time.Now())
 		}
 	}
 }
@@ -154,7 +166,9 @@ func (f *Follower) deliver(ctx context.Context) (err error) {
 		f.skip(ctx)
 		for more := true; more && ctx.Err() == nil && !time.Now().Before(f.retryAt); {
 			var err error
+			f.change(func() { f.trying = time.Now() })
 			more, err = f.step(ctx)
+			f.change(func() { f.trying = time.Time{} })
 			if ctx.Err() == nil {
 				f.note(err)
 			}
@@ -229,6 +243,7 @@ func (f *Follower) step(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("read the log: %w", err)
 	}
 	if len(batch) == 0 {
+		f.caughtUp()
 		return false, nil
 	}
 	to := batch[len(batch)-1].Seq
@@ -330,11 +345,48 @@ func (f *Follower) skip(ctx context.Context) {
 		f.place.Seq = to
 		f.state.Skipped += to - from + 1
 	})
+	f.left = true
 	if f.Skipped != nil {
 		f.Skipped(from, to)
 	}
 	if err := f.store(); err != nil {
 		f.note(err)
+	}
+}
+
+// caughtUp tells once that nothing is left to be sent after some was left out.
+func (f *Follower) caughtUp() {
+	if !f.left {
+		return
+	}
+	f.left = false
+	if f.CaughtUp != nil {
+		f.CaughtUp()
+	}
+}
+
+// judgeFailure looks whether the sink takes anything. A Send that never comes back fails without an error.
+func (f *Follower) judgeFailure(now time.Time) {
+	f.mu.Lock()
+	if !f.trying.IsZero() && f.state.Error == "" && now.Sub(f.trying) >= failingAfter {
+		f.state.Error, f.state.Since = "a batch under way does not end", f.trying
+	}
+	why := ""
+	if f.state.Error != "" && now.Sub(f.state.Since) >= failingAfter {
+		why = f.state.Error
+	}
+	f.mu.Unlock()
+	f.setFailing(why)
+}
+
+// setFailing tells a change, once. It is for Run alone.
+func (f *Follower) setFailing(why string) {
+	f.mu.Lock()
+	was := f.state.Failing
+	f.state.Failing = why != ""
+	f.mu.Unlock()
+	if was != (why != "") && f.Failing != nil {
+		f.Failing(why)
 	}
 }
 

@@ -141,7 +141,7 @@ func TestRecordsArriveInOrderFromWhereTheSinkWas(t *testing.T) {
 		if m.place.Seq != 2001 {
 			t.Errorf("the cursor is at %d, want 2001", m.place.Seq)
 		}
-		if st := f.State(); st != (State{Sent: 1202}) {
+		if st := f.State(); m.place.Sent.IsZero() || st != (State{Sent: 1202, LastSent: m.place.Sent}) {
 			t.Errorf("got %+v", st)
 		}
 	})
@@ -184,7 +184,7 @@ func TestADeadSinkIsAskedLessAndLessAndCatchesUp(t *testing.T) {
 		if !slices.Equal(s.got, numbers(1, 600)) {
 			t.Errorf("got %d records, want 600 in order", len(s.got))
 		}
-		if st := f.State(); st != (State{Sent: 600}) {
+		if st := f.State(); st != (State{Sent: 600, LastSent: st.LastSent}) {
 			t.Errorf("got %+v, want no trouble", st)
 		}
 	})
@@ -212,7 +212,7 @@ func TestRejectedRecordsAreCountedAndNotSentAgain(t *testing.T) {
 		b, s := bookOf(10), &server{err: &RejectedError{3, "too old"}}
 		f := &Follower{Sink: s, Source: b, Cursor: begun()}
 		follow(t, f, func() { pass(time.Minute) })
-		if st := f.State(); len(s.calls) != 1 || st != (State{Sent: 7, Rejected: 3, Rejects: "too old"}) {
+		if st := f.State(); len(s.calls) != 1 || st != (State{Sent: 7, Rejected: 3, Rejects: "too old", LastSent: st.LastSent}) {
 			t.Errorf("got %d calls and %+v", len(s.calls), st)
 		}
 	})
@@ -274,6 +274,78 @@ func (s *hanging) Send(ctx context.Context, batch []Record) error {
 	return s.server.Send(ctx, batch)
 }
 
+// told is what a follower told.
+type told struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (w *told) add(word string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all = append(w.all, word)
+}
+
+func (w *told) is(words ...string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Equal(w.all, words)
+}
+
+func TestASinkThatTakesNothingForAMinuteIsSaidToFail(t *testing.T) {
+	for _, tt := range []struct {
+		name, want string
+		sink       func() (s Sink, well func())
+	}{
+		{"refused", "connection refused", func() (Sink, func()) {
+			s := &server{err: errors.New("connection refused")}
+			return s, func() { s.fail(nil) }
+		}},
+		{"hanging", "a batch under way does not end", func() (Sink, func()) {
+			s := &hanging{let: make(chan struct{})}
+			return s, func() { close(s.let) }
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, well := tt.sink()
+				var told told
+				f := &Follower{Sink: s, Source: bookOf(3), Cursor: begun(), Failing: told.add}
+				follow(t, f, func() {
+					pass(failingAfter - poll)
+					if !told.is() {
+						t.Errorf("told %q before its time", told.all)
+					}
+					pass(2 * poll)
+					if st := f.State(); !told.is(tt.want) || !st.Failing || st.Error != tt.want {
+						t.Errorf("after a minute: told %q, %+v, want %q", told.all, st, tt.want)
+					}
+					well()
+					pass(lastBackOff + poll)
+					if st := f.State(); !told.is(tt.want, "") || st.Failing || st.Sent != 3 {
+						t.Errorf("once it takes them: told %q, %+v", told.all, st)
+					}
+					pass(10 * time.Minute) // nothing to send is no failure
+				})
+				if !told.is(tt.want, "") {
+					t.Errorf("told %q", told.all)
+				}
+			})
+		})
+	}
+}
+
+func TestASinkThatFailsIsForgottenOnceNobodyFollows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told told
+		f := &Follower{Sink: &server{err: errors.New("down")}, Source: bookOf(3), Cursor: begun(), Failing: told.add}
+		follow(t, f, func() { pass(2 * failingAfter) })
+		if !told.is("down", "") {
+			t.Errorf("told %q, want that it fails, and at the end not", told.all)
+		}
+	})
+}
+
 func TestASinkThatHangsIsBehindAndEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s := bookOf(100), &hanging{let: make(chan struct{})}
@@ -329,8 +401,9 @@ func TestTooFarBehindASinkLeavesOutHalfAndSaysWhich(t *testing.T) {
 		b, s, m := bookOf(5000), &server{err: errors.New("down")}, begun()
 		var told []uint64
 		f := &Follower{Sink: s, Source: b, Cursor: m, MaxLag: 1000, OnFailure: DropAndCount,
-			Behind:  func(bool) { t.Error("exchanges are refused") },
-			Skipped: func(from, to uint64) { told = append(told, from, to) }}
+			Behind:   func(bool) { t.Error("exchanges are refused") },
+			Skipped:  func(from, to uint64) { told = append(told, from, to) },
+			CaughtUp: func() { told = append(told, m.place.Seq) }}
 		follow(t, f, func() {
 			if m.place.Seq != 4500 {
 				t.Errorf("the cursor is at %d, want 4500", m.place.Seq)
@@ -338,10 +411,10 @@ func TestTooFarBehindASinkLeavesOutHalfAndSaysWhich(t *testing.T) {
 			s.fail(nil)
 			pass(time.Minute)
 		})
-		if !slices.Equal(told, []uint64{1, 4500}) || !slices.Equal(s.got, numbers(4501, 5000)) {
-			t.Errorf("skipped %v, got %d records, want 1 to 4500 and 500", told, len(s.got))
+		if !slices.Equal(told, []uint64{1, 4500, 5000}) || !slices.Equal(s.got, numbers(4501, 5000)) {
+			t.Errorf("skipped %v, got %d records, want 1 to 4500, caught up at 5000, and 500", told, len(s.got))
 		}
-		if st := f.State(); st != (State{Sent: 500, Skipped: 4500}) {
+		if st := f.State(); st != (State{Sent: 500, Skipped: 4500, LastSent: st.LastSent}) {
 			t.Errorf("got %+v", st)
 		}
 	})
