@@ -27,7 +27,7 @@ func rules(a *api.API, l level) *view.Rules {
 				if own == nil {
 					copied := *e
 					own = &copied
-					own.Practice, own.Observe = name, e.Observe || b.setting.Observe
+					own.Practice, own.Observe = name, e.Observe || b.setting.Observe && !e.Always
 					named[e] = own
 				}
 				all = append(all, own)
@@ -67,4 +67,5 @@ func (gen *generation) answers(chain *exchange.Chain, l level, r *view.Rules) {
 	chain.Response = links(l, responseOrder, step)
 	chain.Response = append(chain.Response, exchange.Link{Practice: viewed, Step: v.Response})
 	chain.Response = append(chain.Response, links(l, behindView, step)...)
+	chain.Response = append(chain.Response, exchange.Link{Practice: viewed, Step: v.Guard})
 }

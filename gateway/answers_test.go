@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -54,7 +55,9 @@ func TestAnswersAreAsTheConfigurationSays(t *testing.T) {
 		{"a status that is not declared is refused", ``, 202, 502, "undeclared_status", "hash"},
 		{"what does not fit is refused where that is asked for", `validate: { responses: enforce }`, 200, 502, "answer_invalid", "hash"},
 		{"who only looks refuses nothing", `validate: { mode: observe, responses: enforce }`, 200, 200, `"id":"one"`, "hash"},
-		{"and leaves everything in", `minimize: { mode: observe }`, 200, 200, `"hash":"h"`, "nothing"},
+		{"and leaves in what is not declared", `minimize: { mode: observe }`, 200, 200, `"hash":"h"`, "nothing"},
+		{"but never what is write-only", `minimize: { mode: observe }`, 200, 200, `"id":"one"`, `"secret"`},
+		{"nor where that is only reported", `minimize: { undeclared: report }`, 200, 200, `"hash":"h"`, `"secret"`},
 		{"also a body of which nothing is said", `minimize: { mode: observe }`, 201, 201, `"hash":"h"`, "nothing"},
 		{"and another status", `minimize: { mode: observe }`, 202, 202, `"hash":"h"`, "nothing"},
 		{"what is forbidden is not told from what is not there", `sanitize: { hide_forbidden: true }`, 403, 404, "not_found", "hash"},
@@ -429,4 +432,107 @@ func TestATagOfWhatIsNotHiddenStays(t *testing.T) {
 	if res, _ := g.do("GET", "/one?fields=id", ""); res.Header.Get("ETag") == `"a"` {
 		t.Error("less of the document has the tag of all of it")
 	}
+}
+
+const scoped = `openapi: 3.1.0
+info: { title: scoped, version: "1" }
+paths:
+  /one:
+    get:
+      operationId: one
+      security: [{ key: [] }]
+      x-yett-scopes: [read]
+      responses:
+        "200": { description: ok, content: { application/json: { schema: { $ref: "#/components/schemas/One" } }, image/png: {} } }
+        "404": { description: no, content: { application/problem+json: { schema: { type: object, properties: { title: { type: string } } } } } }
+        "409": { description: no }
+  /free:
+    get:
+      operationId: free
+      security: [{ key: [] }]
+      x-yett-scopes: [read]
+      responses: { "200": { description: ok, content: { application/json: { schema: { type: object, properties: { id: { type: integer } } } } } } }
+components:
+  securitySchemes:
+    key: { type: apiKey, in: header, name: X-API-Key, x-yett-scopes: [read, admin] }
+  schemas:
+    One: { type: object, properties: { id: { type: integer }, secret: { type: string, x-yett-visible: [admin] } } }
+`
+
+// scopes makes an API key with scopes.
+func (g *gate) scopes(scopes ...string) string {
+	g.t.Helper()
+	var made struct{ Key string }
+	if err := g.admin.Call(g.t.Context(), http.MethodPost, "/keys", map[string]any{"client": "acme", "scopes": scopes}, &made); err != nil {
+		g.t.Fatal(err)
+	}
+	return made.Key
+}
+
+// TestWhatIsNotForEverybodyDoesNotLeaveInAnotherForm has minimize only look.
+func TestWhatIsNotForEverybodyDoesNotLeaveInAnotherForm(t *testing.T) {
+	for _, setting := range []string{"minimize: { undeclared: report }", "minimize: { mode: observe }", "minimize: { off: test }"} {
+		var answer canned
+		up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header()["Content-Type"] = answer.types
+			for _, f := range answer.fields {
+				name, value, _ := strings.Cut(f, ": ")
+				w.Header().Add(name, value)
+			}
+			w.WriteHeader(answer.status)
+			if answer.chunked {
+				_ = http.NewResponseController(w).Flush()
+			}
+			_, _ = io.WriteString(w, answer.body) // the gate may have refused it
+		}))
+		t.Cleanup(up.Close)
+		g := stand(t, up.URL, scoped, "    "+setting+"\n")
+		reader, admin := g.scopes("read"), g.scopes("read", "admin")
+		const body = `{"id":1,"secret":"LEAK"}`
+		asJSON := []string{"application/json"}
+		for _, tt := range []struct {
+			name, path string
+			answer     canned
+			reader     int // what a caller without the scope gets
+		}{
+			{"what is described", "/one", canned{status: 200, types: asJSON, body: body}, 200},
+			{"another good status", "/one", canned{status: 201, types: asJSON, body: body}, 502},
+			{"in chunks", "/one", canned{status: 203, types: asJSON, body: body, chunked: true}, 502},
+			{"of text", "/one", canned{status: 200, types: []string{"text/plain"}, body: body}, 502},
+			{"of XML", "/one", canned{status: 200, types: []string{"application/xml"}, body: body}, 502},
+			{"of two types", "/one", canned{status: 200, types: []string{"application/json", "text/plain"}, body: body}, 502},
+			{"of none", "/one", canned{status: 200, body: body}, 502},
+			{"of none, in chunks", "/one", canned{status: 200, body: body, chunked: true}, 502},
+			{"another error", "/one", canned{status: 400, types: asJSON, body: body, fields: []string{"Retry-After: 7"}}, 400},
+			{"an error of another type", "/one", canned{status: 404, types: asJSON, body: body}, 404},
+			{"an error that has no body", "/one", canned{status: 409, types: asJSON, body: body}, 409},
+			{"a picture where one is described", "/one", canned{status: 200, types: []string{"image/png"}, body: "LEAK"}, 200},
+			{"nothing, of another status", "/one", canned{status: 201, fields: []string{"Content-Length: 0"}}, 201},
+			{"nothing, in chunks", "/one", canned{status: 201, chunked: true}, 201},
+			{"where nothing is restricted", "/free", canned{status: 201, types: asJSON, body: `{"id":1}`}, 201},
+		} {
+			t.Run(setting+" "+tt.name, func(t *testing.T) {
+				answer = tt.answer
+				res, got := g.do("GET", tt.path, "", "X-API-Key", reader)
+				if res.StatusCode != tt.reader || strings.Contains(got, "LEAK") && tt.answer.types[0] != "image/png" {
+					t.Errorf("without the scope: got %d %s, want %d", res.StatusCode, got, tt.reader)
+				}
+				if slices.Contains(tt.answer.fields, "Retry-After: 7") && res.Header.Get("Retry-After") != "7" {
+					t.Error("what the error says is lost")
+				}
+				if res, got := g.do("GET", tt.path, "", "X-API-Key", admin); res.StatusCode != tt.answer.status || got != tt.answer.body {
+					t.Errorf("with the scope: got %d %s, want %d", res.StatusCode, got, tt.answer.status)
+				}
+			})
+		}
+	}
+}
+
+// A canned answer of the service.
+type canned struct {
+	status  int
+	types   []string
+	fields  []string
+	body    string
+	chunked bool
 }

@@ -54,17 +54,19 @@ func formOf(contentType string) form {
 
 // A View is what becomes of the answers of one operation. It does not change and is safe for concurrent use.
 type View struct {
-	op       *api.Operation
-	rules    *Rules
-	judge    Judge
-	version  string
-	tags     *Tags
-	reached  []*Edit // of the places of its answers
-	watches  bool
-	opens    bool
-	differs  bool // between callers
-	planned  bool // some good answer is looked at
-	unviewed bool // some good answer is not
+	op      *api.Operation
+	rules   *Rules
+	judge   Judge
+	version string
+	tags    *Tags
+	reached []*Edit // of the places of its answers
+	// restricted are those of reached that keep something declared from some callers.
+	restricted []*Edit
+	watches    bool
+	opens      bool
+	differs    bool // between callers
+	planned    bool // some good answer is looked at
+	unviewed   bool // some good answer is not
 }
 
 // Compile makes the View of an operation. judge may be nil. version names the configuration: entity tags of another one do
@@ -73,6 +75,11 @@ func Compile(op *api.Operation, rules *Rules, judge Judge, version string) *View
 	reached := rules.reach(op)
 	v := &View{op: op, rules: rules, judge: judge, version: version, tags: passing(), reached: reached,
 		watches: rules.has(Watch), opens: rules.has(Open), differs: slices.ContainsFunc(reached, func(e *Edit) bool { return e.When != nil })}
+	for _, e := range reached {
+		if e.Stage == Mask || e.Stage == Strip && e.When != nil {
+			v.restricted = append(v.restricted, e)
+		}
+	}
 	for _, r := range op.Responses {
 		if r.Status[0] != '2' && r.Status != "default" {
 			continue
@@ -208,8 +215,11 @@ func (v *View) Response(x *exchange.Exchange) error {
 
 func refuse(cause error) error {
 	return &problem.Error{Status: http.StatusBadGateway, Code: "upstream_encoding", Replaces: true,
-		Detail: "The service behind this gateway gave an answer that cannot be passed on.", Cause: cause}
+		Detail: cannotPass, Cause: cause}
 }
+
+// cannotPass is what callers are told of an answer that is not what it should be.
+const cannotPass = "The service behind this gateway gave an answer that cannot be passed on."
 
 // describe finds what is described of an answer; nil: nothing is.
 func (v *View) describe(status int, contentType string) *schema.Schema {

@@ -213,7 +213,7 @@ func (p *pass) beyond() error {
 // broken is the refusal of an answer that is not what it says it is.
 func broken(cause error) error {
 	return &problem.Error{Status: http.StatusBadGateway, Code: "upstream_json", Replaces: true,
-		Detail: "The service behind this gateway gave an answer that cannot be passed on.", Cause: cause}
+		Detail: cannotPass, Cause: cause}
 }
 
 var (

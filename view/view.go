@@ -14,7 +14,7 @@
 // not grow with the answer. Stages come in a fixed order whatever the order of the practices: Open, Judge, Strip, Mask,
 // Watch; on requests Seal.
 //
-// Used alone, Compile makes a View of edits, and its Request and Response are steps of an exchange.
+// Used alone, Compile makes a View of edits, and its Request, Response and Guard are steps of an exchange.
 package view
 
 import (
@@ -56,6 +56,8 @@ type Edit struct {
 	Text func(x *exchange.Exchange, dst, name, text []byte) ([]byte, bool, error)
 	// Observe counts what the edit would do, and does not do it. It is set by the gateway.
 	Observe bool
+	// Always keeps the gateway from setting Observe where the practice only observes.
+	Always bool
 }
 
 // A Place is where values stand in the bodies of an API: everything that a description says of it.

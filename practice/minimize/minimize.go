@@ -48,7 +48,7 @@ func New(c Config) *Minimizer {
 	return &Minimizer{
 		config:     c,
 		undeclared: []*view.Edit{undeclared},
-		writeOnly:  []*view.Edit{{Practice: name, Stage: view.Strip, Does: "removed", Drop: true}},
+		writeOnly:  []*view.Edit{{Practice: name, Stage: view.Strip, Does: "removed", Drop: true, Always: true}},
 	}
 }
 
