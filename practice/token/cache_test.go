@@ -4,7 +4,9 @@
 package token
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"strings"
 	"testing"
 	"time"
 )
@@ -52,6 +54,35 @@ func TestATokenThatIsKnownTwiceIsKnownOnce(t *testing.T) {
 	c.put(sumOf(1), b)
 	if c.get(sumOf(1)) != b || c.size() != 1 {
 		t.Error("the newer one does not count")
+	}
+}
+
+// TestARepeatedTokenIsNotVerifiedAgain: what is remembered stands under the digest of its text. Under a text that nobody has
+// signed it is admitted, because nothing is verified; and refused as soon as it was taken back.
+func TestARepeatedTokenIsNotVerifiedAgain(t *testing.T) {
+	is := newTestIssuer(t)
+	tokens := newTokens(t, is.config(), withRevocations(t))
+	text := is.token(is.signers[0], nil, nil)
+	unsigned := text[:strings.LastIndexByte(text, '.')+1] + strings.Repeat("A", 86)
+	if v := show(t, tokens, text); v.status != 204 {
+		t.Fatalf("got %+v", v)
+	}
+	sum, other := digest(sha256.Sum256([]byte(text))), digest(sha256.Sum256([]byte(unsigned)))
+	remembered := tokens.core.cache.get(&sum)
+	if remembered == nil {
+		t.Fatal("a token that was verified is not remembered")
+	}
+	tokens.core.cache.put(&other, remembered)
+	if v := show(t, tokens, unsigned); v.status != 204 {
+		t.Errorf("it is verified again: %+v", v)
+	}
+	revokeBy(t, tokens, `{"subject":"ines"}`)
+	if v := show(t, tokens, unsigned); v.status != 401 || v.cause != "revoked" {
+		t.Errorf("taken back: %+v", v)
+	}
+	tokens.core.cache.drop(&other)
+	if v := show(t, tokens, unsigned); v.status == 204 || !strings.Contains(v.cause, "wrong signature") {
+		t.Errorf("and when nothing is remembered of it: %+v", v)
 	}
 }
 
