@@ -35,7 +35,8 @@ func verify(t testing.TB, set []byte, text string) *jose.Claims {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, k := range keys.Find(s.Header.KeyID, s.Header.Algorithm) {
+	found, _ := keys.Find(s.Header.KeyID, s.Header.Algorithm)
+	for _, k := range found {
 		if s.Verify(k) == nil {
 			c, err := jose.ParseClaims(s.Payload)
 			if err != nil {

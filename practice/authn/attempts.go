@@ -49,6 +49,10 @@ func whole(name string) string { return " " + name }
 func (a *attempts) wait(name string, from netip.Addr, now time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.waitLocked(name, from, now)
+}
+
+func (a *attempts) waitLocked(name string, from netip.Addr, now time.Time) time.Duration {
 	w := a.waits[at(name, from)]
 	if w != nil && now.Before(w.until) {
 		return w.until.Sub(now)
@@ -62,17 +66,40 @@ func (a *attempts) wait(name string, from netip.Addr, now time.Time) time.Durati
 	return 0
 }
 
-func (a *attempts) failed(name string, from netip.Addr, now time.Time) {
+// begin returns how long an account cannot be tried from an address, or 0, and then the attempt counts as a failing one at once:
+// it takes a while to judge, and others begin meanwhile.
+func (a *attempts) begin(name string, from netip.Addr, now time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if after := a.waitLocked(name, from, now); after > 0 {
+		return after
+	}
 	w := a.entry(at(name, from), now)
 	if now.Sub(w.last) > forgetWait {
 		w.failures = 0
 	}
 	w.last = now
-	if w.failures++; w.failures > freeAttempts {
-		w.until = now.Add(min(maxWait, time.Second<<min(w.failures-freeAttempts-1, 10)))
+	w.failures++
+	w.until = now.Add(waitAfter(w.failures))
+	return 0
+}
+
+// unjudged takes back an attempt of which nobody knows whether it was right.
+func (a *attempts) unjudged(name string, from netip.Addr) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if w := a.waits[at(name, from)]; w != nil && w.failures > 0 {
+		w.failures--
+		w.until = w.last.Add(waitAfter(w.failures))
 	}
+}
+
+// waitAfter is how long an account at an address waits after so many failures.
+func waitAfter(failures int) time.Duration {
+	if failures <= freeAttempts {
+		return 0
+	}
+	return min(maxWait, time.Second<<min(failures-freeAttempts-1, 10))
 }
 
 func (a *attempts) succeeded(name string, from netip.Addr, now time.Time) {

@@ -10,11 +10,13 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -263,14 +265,83 @@ func TestAnAccountBacksOffAtAnAddress(t *testing.T) {
 	}
 }
 
+// at once runs f n times side by side.
+func atOnce(n int, f func(i int)) {
+	var all sync.WaitGroup
+	begin := make(chan struct{})
+	for i := range n {
+		all.Go(func() { <-begin; f(i) })
+	}
+	close(begin)
+	all.Wait()
+}
+
+// Who guesses sixty at once gets no more of them judged than who guesses one after the other.
+func TestGuessesAtOnceCountLikeGuessesInARow(t *testing.T) {
+	u, _ := newUsers(t, UserOptions{})
+	u.hasher.slots = make(chan struct{}, 16) // so that none is refused for want of one
+	var judged, waited atomic.Int64
+	atOnce(60, func(i int) {
+		_, err := u.Verify(t.Context(), "greta", fmt.Sprintf("wrong horse battery %d", i), cafe)
+		switch _, waits := errors.AsType[*WaitError](err); {
+		case errors.Is(err, errWrong):
+			judged.Add(1)
+		case waits:
+			waited.Add(1)
+		default:
+			t.Errorf("got %v", err)
+		}
+	})
+	if judged.Load() > freeAttempts+1 || judged.Load()+waited.Load() != 60 {
+		t.Errorf("%d of 60 guesses were judged, want %d at most", judged.Load(), freeAttempts+1)
+	}
+	if _, err := u.Verify(t.Context(), "greta", horse, home); err != nil {
+		t.Errorf("another address: %v", err)
+	}
+}
+
+// A client that opens twenty connections at once with the right password is no attacker.
+func TestTheRightPasswordAtOnceIsNotHeldUp(t *testing.T) {
+	u, _ := newUsers(t, UserOptions{})
+	atOnce(20, func(int) {
+		if _, err := u.Verify(t.Context(), "greta", horse, cafe); err != nil {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// Whoever goes away takes nobody along who asks the same, and what could not be judged is no failing attempt.
+func TestAnAttemptThatWasNotJudgedDoesNotCount(t *testing.T) {
+	u, _ := newUsers(t, UserOptions{})
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 3 * freeAttempts {
+		if _, err := u.Verify(gone, "greta", horse, cafe); !errors.Is(err, context.Canceled) {
+			t.Fatalf("got %v, want context.Canceled", err)
+		}
+	}
+	if w := u.attempts.wait("greta", cafe, u.now()); w != 0 {
+		t.Errorf("waits %v", w)
+	}
+	atOnce(20, func(i int) {
+		ctx := t.Context()
+		if i%2 == 0 {
+			ctx = gone
+		}
+		if _, err := u.Verify(ctx, "greta", horse, cafe); i%2 == 1 && err != nil {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 func TestAnAccountTriedFromEverywhereIsNotClosedToItsOwner(t *testing.T) {
 	u, _ := newUsers(t, UserOptions{Counters: memory.New(memory.Options{})})
 	if _, err := u.Verify(t.Context(), "greta", horse, home); err != nil {
 		t.Fatal(err)
 	}
 	waited := false
-	for i := range 60 { // each from an address of its own; the hash is not what is tested
-		u.failed(t.Context(), "greta", netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}))
+	for i := range 60 { // each from another address; the hash is not what is tested
+		u.failed(t.Context(), "greta")
 		waited = waited || u.attempts.wait("greta", netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), u.now()) > 0
 	}
 	if !waited {
@@ -288,7 +359,7 @@ func TestAttemptsAreBounded(t *testing.T) {
 	a := attempts{waits: make(map[string]*wait)}
 	now := time.Now()
 	for i := range maxWaits + 1000 {
-		a.failed("greta", netip.AddrFrom4([4]byte{byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}), now)
+		a.begin("greta", netip.AddrFrom4([4]byte{byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}), now)
 	}
 	if n := len(a.waits); n > maxWaits {
 		t.Errorf("%d are kept", n)

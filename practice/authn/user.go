@@ -69,9 +69,18 @@ type Users struct {
 	attempts attempts
 	feed     feed
 
-	mu    sync.Mutex
-	known map[sum]*known // passwords that were right a moment ago
-	users int            // generation of known: grows when it is forgotten
+	mu      sync.Mutex
+	known   map[sum]*known   // passwords that were right a moment ago
+	users   int              // generation of known: grows when it is forgotten
+	judging map[sum]*judging // passwords that are being looked at
+}
+
+// judging is one look at a password, which all wait for who come with the same one from the same place meanwhile: a client
+// that opens twenty connections at once is no attacker.
+type judging struct {
+	done   chan struct{} // closed when there is a word
+	caller *identity.Caller
+	err    error
 }
 
 type sum [sha256.Size]byte
@@ -92,7 +101,7 @@ func NewUsers(ctx context.Context, o UserOptions) (*Users, error) {
 	if o.Store == nil || o.Sealer == nil {
 		return nil, errors.New("authn: users need a store and a sealer")
 	}
-	u := &Users{db: o.Store, sealer: o.Sealer, counters: o.Counters, now: o.Now, log: o.Log, hasher: newHasher(), known: make(map[sum]*known)}
+	u := &Users{db: o.Store, sealer: o.Sealer, counters: o.Counters, now: o.Now, log: o.Log, hasher: newHasher(), known: make(map[sum]*known), judging: make(map[sum]*judging)}
 	if u.now == nil {
 		u.now = time.Now
 	}
@@ -125,14 +134,63 @@ func (u *Users) Verify(ctx context.Context, name, password string, from netip.Ad
 	if !ok || validName(name) != nil {
 		return nil, errWrong
 	}
-	key := u.keyed(name, password)
-	now := u.now()
-	if c := u.remembered(key, now); c != nil {
-		return c, nil
+	place := u.keyed(at(name, from), password)
+	for {
+		if c := u.remembered(u.keyed(name, password), u.now()); c != nil {
+			return c, nil
+		}
+		j, first := u.join(place)
+		if first {
+			u.settle(place, j, func() (*identity.Caller, error) { return u.judge(ctx, name, password, from) })
+			return j.caller, j.err
+		}
+		select {
+		case <-j.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if !errors.Is(j.err, context.Canceled) && !errors.Is(j.err, context.DeadlineExceeded) {
+			return j.caller, j.err
+		}
+		// Whoever came first is gone, and nobody has looked.
 	}
-	if after := u.attempts.wait(name, from, now); after > 0 {
+}
+
+// join returns who looks at a password already, or first and a new one, which settle must bring to its end.
+func (u *Users) join(place sum) (j *judging, first bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if j := u.judging[place]; j != nil {
+		return j, false
+	}
+	j = &judging{done: make(chan struct{})}
+	u.judging[place] = j
+	return j, true
+}
+
+// settle judges, and lets those know who wait; after a panic too.
+func (u *Users) settle(place sum, j *judging, judge func() (*identity.Caller, error)) {
+	j.err = errBusy
+	defer func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		delete(u.judging, place)
+		close(j.done)
+	}()
+	j.caller, j.err = judge()
+}
+
+// judge looks at a password. The attempt counts before that, so that many at once are no more than many in a row.
+func (u *Users) judge(ctx context.Context, name, password string, from netip.Addr) (c *identity.Caller, err error) {
+	now := u.now()
+	if after := u.attempts.begin(name, from, now); after > 0 {
 		return nil, &WaitError{after}
 	}
+	defer func() {
+		if err != nil && !errors.Is(err, errWrong) {
+			u.attempts.unjudged(name, from)
+		}
+	}()
 	generation := u.generation()
 	user, hash, err := u.find(ctx, u.db, name)
 	missing := errors.Is(err, ErrNoUser)
@@ -147,21 +205,21 @@ func (u *Users) Verify(ctx context.Context, name, password string, from netip.Ad
 		return nil, err
 	}
 	if !right || missing || !user.Disabled.IsZero() {
-		u.failed(ctx, name, from)
+		u.failed(ctx, name)
 		return nil, errWrong
 	}
 	u.attempts.succeeded(name, from, now)
-	c := &identity.Caller{Subject: user.Name, Person: true, Client: user.Client, Issuer: UsersIssuer, Scopes: user.Scopes}
-	u.remember(key, c, now, generation)
+	c = &identity.Caller{Subject: user.Name, Person: true, Client: user.Client, Issuer: UsersIssuer, Scopes: user.Scopes}
+	u.remember(u.keyed(name, password), c, now, generation)
 	return c, nil
 }
 
 // accountRate is how many failing attempts an account may have from addresses that never logged in to it.
 var accountRate = store.Rate{Requests: 30, Per: time.Minute}
 
-func (u *Users) failed(ctx context.Context, name string, from netip.Addr) {
+// failed counts a failing attempt for the account as a whole.
+func (u *Users) failed(ctx context.Context, name string) {
 	now := u.now()
-	u.attempts.failed(name, from, now)
 	if u.counters == nil {
 		return
 	}
