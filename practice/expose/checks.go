@@ -270,8 +270,9 @@ func (f *scopedField) values(body []byte) []string {
 // checkDetection looks at what is searched for.
 func (ls *levels) checkDetection() practice.Finding {
 	var ev []practice.Evidence
-	weak := 0
+	weak, settings := 0, 0
 	add := func(what string, c Config) {
+		settings++
 		switch {
 		case len(c.Detect) == 0:
 			weak++
@@ -285,6 +286,9 @@ func (ls *levels) checkDetection() practice.Finding {
 	}
 	for _, e := range ls.inOrder() {
 		add(e.api.Name, e.config)
+		if names := e.issuing(); len(names) > 0 {
+			ev = append(ev, practice.Evidence{What: e.api.Name + " gives tokens away by the names of", Saw: strings.Join(names, ", ")})
+		}
 	}
 	for _, a := range ls.apis {
 		for _, op := range a.Operations {
@@ -294,10 +298,10 @@ func (ls *levels) checkDetection() practice.Finding {
 		}
 	}
 	switch {
-	case len(ev) == 0:
+	case settings == 0:
 		return practice.None("expose is off for every API")
 	case weak > 0:
-		return practice.Finding{Verdict: practice.Weak, Summary: fmt.Sprintf("%d of %d settings let sensitive data leave", weak, len(ev)),
+		return practice.Finding{Verdict: practice.Weak, Summary: fmt.Sprintf("%d of %d settings let sensitive data leave", weak, settings),
 			Fix: "set expose.found to mask, and name kinds in expose.detect", Evidence: ev}
 	}
 	return practice.Finding{Verdict: practice.Effective, Summary: "answers are searched for sensitive data, and it does not leave", Evidence: ev}

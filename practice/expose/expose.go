@@ -56,8 +56,10 @@ type Exposer struct {
 	vouchers *vouchers
 	roots    map[*schema.Shape]bool
 
-	inAnswers [][]*rule           // with conditions, by the index of the operation
-	ranges    map[*api.Media]bool // of a type that is left open, with restricted fields
+	inAnswers [][]*rule              // with conditions, by the index of the operation
+	ranges    map[*api.Media]bool    // of a type that is left open, with restricted fields
+	issues    map[*schema.Shape]bool // of members that give tokens away by their name, which others may share
+	issuers   []issuer
 
 	mu     sync.Mutex // while edits are asked for
 	reader *reader
@@ -97,6 +99,7 @@ func New(c Config, a *api.API, o Options) (*Exposer, error) {
 	})
 	e.owners = e.reader.readOwners(a)
 	e.readForms()
+	e.readIssued()
 	if len(e.reader.errs) > 0 {
 		return nil, e.reader.failure()
 	}
@@ -132,9 +135,14 @@ func rootsOf(a *api.API) map[*schema.Shape]bool {
 	return roots
 }
 
-// Warn tells the log of required members that some callers will not get: clients that hold answers against the description
-// stumble there.
+// Warn tells the log of members that give tokens away by their names, and of required ones that some callers will not get:
+// clients that hold answers against the description stumble there.
 func (e *Exposer) Warn() {
+	for _, i := range e.issuers {
+		if slices.Contains(e.config.Detect, detect.Token) {
+			e.log.Info(i.String(), "api", e.api.Name)
+		}
+	}
 	told := map[string]bool{}
 	e.api.EachShape(func(shape, _ *schema.Shape, _, inAnswer bool) {
 		if !inAnswer {

@@ -34,17 +34,19 @@ func (e *Exposer) watch(at view.Place) *view.Edit {
 	declared := slices.Concat(e.reader.kinds(at.Shape), e.reader.kinds(at.Holder))
 	stands := detect.Place{Declared: at.Shape.Types() != schema.AnyType}
 	stands.Number = at.Shape.Types().Has(schema.Integer) && !at.Shape.Types().Has(schema.String)
-	var wanted []detect.Kind
-	for _, k := range detect.Kinds() {
-		if slices.Contains(e.config.Detect, k) && !slices.Contains(declared, k) {
-			wanted = append(wanted, k)
-		}
-	}
+	wanted := without(detect.Kinds(), slices.Concat(declared, without(detect.Kinds(), e.config.Detect)))
 	if len(wanted) == 0 {
 		return nil
 	}
-	return e.once(fmt.Sprintf("watch %s %t %t", joined(wanted), stands.Declared, stands.Number), func() *view.Edit {
+	issues := e.issues[at.Shape]
+	return e.once(fmt.Sprintf("watch %s %t %t %t", joined(wanted), stands.Declared, stands.Number, issues), func() *view.Edit {
 		w := &watcher{e: e, detector: detect.New(wanted...), place: stands, found: e.config.Found}
+		if issues {
+			w.issued = map[string]*detect.Detector{}
+			for name, kinds := range issued {
+				w.issued[name] = detect.New(without(wanted, kinds)...)
+			}
+		}
 		return &view.Edit{Stage: view.Watch, Does: "masked", Text: w.text}
 	})
 }
@@ -54,6 +56,7 @@ type watcher struct {
 	e        *Exposer
 	detector *detect.Detector
 	place    detect.Place
+	issued   map[string]*detect.Detector // in place of detector, by names that give tokens away
 	found    string
 }
 
@@ -68,7 +71,11 @@ func (w *watcher) text(x *exchange.Exchange, dst, name, text []byte) ([]byte, bo
 	defer matches.Put(lent)
 	at := w.place
 	at.Name = name
-	found := w.detector.FindAt((*lent)[:0], at, text)
+	detector := w.detector
+	if d := w.issued[string(name)]; d != nil {
+		detector = d
+	}
+	found := detector.FindAt((*lent)[:0], at, text)
 	*lent = found[:0]
 	if len(found) == 0 {
 		return dst, false, nil

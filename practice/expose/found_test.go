@@ -160,6 +160,64 @@ func TestWhatIsDoubtfulIsToldAndStays(t *testing.T) {
 	}
 }
 
+// aToken is a JSON Web Token, put together so that no scanner takes it for real.
+const aToken = "eyJhbGciOiJFUzI1NiJ9" + ".eyJzdWIiOiJhZGEifQ." + "aB3dE5gH7jK9mN1pQ2sTaB3dE5gH7jK9mN1pQ2sTx4Z"
+
+// The answer of a token endpoint is there to give tokens away: who declares their names has said so.
+func TestTokensLeaveWhereTheirStandardNamesAreDeclared(t *testing.T) {
+	secret := "GOCSPX-" + "aB3dE5gH7jK9mN1pQ2sTx4Zb"
+	api := described(t, `{"type":"object","properties":{"access_token":{"$ref":"#/components/schemas/Any"},"refresh_token":{"type":"string"},"id_token":{"type":"string"},
+"registration_access_token":{"type":"string"},"client_secret":{"type":"string"},"note":{"$ref":"#/components/schemas/Any"},"more":{"type":"object"},"named":{"type":"object","additionalProperties":{"type":"string"}}}}`,
+		`"schemas":{"Any":{"type":"string"}}`)
+	for _, tt := range []struct{ name, answer, want string }{
+		{"an access token", `{"access_token":"` + aToken + `"}`, ""},
+		{"a refresh token", `{"refresh_token":"` + aToken + `"}`, ""},
+		{"an id token", `{"id_token":"` + aToken + `"}`, ""},
+		{"a registration access token", `{"registration_access_token":"` + aToken + `"}`, ""},
+		{"the secret of a client", `{"client_secret":"` + secret + `"}`, ""},
+		{"a token as the secret of a client", `{"client_secret":"` + aToken + `"}`, ""},
+		{"a token under another name", `{"note":"` + aToken + `"}`, `{"note":"[redacted token]"}`},
+		{"a card as a token", `{"access_token":"` + aCard + `"}`, `{"access_token":"************1111"}`},
+		{"the secret of a cloud as a token", `{"refresh_token":"` + secret + `"}`, `{"refresh_token":"[redacted cloud_secret]"}`},
+		{"a name that nobody declared", `{"more":{"access_token":"` + aToken + `"}}`, `{"more":{"access_token":"[redacted token]"}}`},
+		{"a name among any", `{"named":{"access_token":"` + aToken + `"}}`, `{"named":{"access_token":"[redacted token]"}}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, api, nil)
+			r.body = tt.answer
+			want := tt.want
+			if want == "" {
+				want = tt.answer
+			}
+			if _, got := r.ask(t, nil, "POST", "/things", ""); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+			if n := len(r.board.All()); (n == 0) != (tt.want == "") {
+				t.Errorf("%d alerts", n)
+			}
+		})
+	}
+	// A schema that says nothing of the value declares the name all the same, and nothing in other places.
+	for _, schema := range []string{`{}`, `true`} {
+		r := newRig(t, described(t, `{"type":"object","properties":{"access_token":`+schema+`,"more":{"type":"object"}}}`), nil)
+		r.body = `{"access_token":"` + aToken + `","more":{"access_token":"` + aToken + `"}}`
+		if _, got := r.ask(t, nil, "POST", "/things", ""); got != `{"access_token":"`+aToken+`","more":{"access_token":"[redacted token]"}}` {
+			t.Errorf("under %s: got %s", schema, got)
+		}
+		r.Warn()
+	}
+	r := newRig(t, api, nil)
+	if got, want := strings.Join(r.issuing(), " "), "access_token client_secret id_token refresh_token registration_access_token"; got != want {
+		t.Errorf("the check names %q, want %q", got, want)
+	}
+	r.Warn()
+	for _, name := range []string{"access_token", "refresh_token", "id_token", "registration_access_token", "client_secret"} {
+		if strings.Count(r.log.String(), " "+name+" ") != 1 {
+			t.Errorf("%s is told %d times: %s", name, strings.Count(r.log.String(), " "+name+" "), r.log.String())
+		}
+	}
+}
+
 func TestAlertsEndWhenNothingWasSeenForAnHour(t *testing.T) {
 	board, now := new(alert.Board), time.Unix(1e9, 0)
 	s := newSightings(board, func() time.Time { return now })

@@ -32,17 +32,17 @@ func clinic(t testing.TB) *api.API {
 	return a
 }
 
-// thing is a description whose one operation answers with a schema, and takes any JSON.
-func thing(schema string) string {
+// thing is a description whose one operation answers with a schema, and takes any JSON; it may have more components.
+func thing(schema string, components ...string) string {
 	return `{"openapi":"3.1.0","info":{"title":"t","version":"1"},
-"components":{"securitySchemes":{"key":{"type":"apiKey","in":"header","name":"K","x-yett-scopes":["a","b"]}}},"paths":{"/things":{"post":{"operationId":"things",
+"components":{` + strings.Join(append(components, ""), ",") + `"securitySchemes":{"key":{"type":"apiKey","in":"header","name":"K","x-yett-scopes":["a","b"]}}},"paths":{"/things":{"post":{"operationId":"things",
 "security":[],"x-yett-public":"test","requestBody":{"content":{"application/json":{"schema":{}}}},
 "responses":{"200":{"description":"d","content":{"application/json":{"schema":` + schema + `}}}}}}}}`
 }
 
-func described(t testing.TB, schema string) *api.API {
+func described(t testing.TB, schema string, components ...string) *api.API {
 	t.Helper()
-	a := loadText(t, thing(schema))
+	a := loadText(t, thing(schema, components...))
 	if a == nil {
 		t.Fatal("the description is refused")
 	}
