@@ -513,6 +513,15 @@ func (p *pass) replaceLong(dst []byte, kind jsonstream.Kind) ([]byte, error) {
 			with = nothing
 		}
 	}
+	if with == nil && kind == jsonstream.String {
+		gone, err := p.misplaced(jsonstream.None, l.next.at)
+		if err != nil {
+			return dst, err
+		}
+		if gone {
+			with = nothing
+		}
+	}
 	if with != nil {
 		dst = append(p.comma(dst), with...)
 		l.next.drop = true

@@ -577,6 +577,12 @@ func (r *reference) filter(v any, h, holder here, w wish, name string) any {
 			return masked
 		}
 	}
+	switch v.(type) {
+	case string, json.Number, bool:
+		if !r.fits(h, "string") && !r.fits(h, "number") && !r.fits(h, "boolean") {
+			return nil // as members are where there is to be no object
+		}
+	}
 	watched := len(masks)+len(held)+len(sealed) == 0
 	switch v := v.(type) {
 	case string:

@@ -24,7 +24,7 @@ type rule struct {
 	replace    [phases][]bound // Open, Mask, Seal: by the walk in which they have their turn
 	strip      []bound
 	watch      []bound
-	undeclared []bound       // Strip, of members and items that the place does not declare
+	undeclared []bound       // Strip, of members, items and texts that the place does not declare
 	items      map[int]*rule // of items, by the ID of their shape, where the place itself says something of them
 }
 
@@ -114,7 +114,7 @@ type builder struct {
 func (b *builder) rule(at Place) *rule {
 	own := b.edits(at)
 	var undeclared []*Edit
-	if closed(at.Shape) || itemless(at.Shape) {
+	if closed(at.Shape) || itemless(at.Shape) || textless(at.Shape) {
 		not := at
 		not.Undeclared = true
 		undeclared = b.edits(not)
@@ -170,6 +170,11 @@ func closed(s *schema.Shape) bool {
 
 // itemless reports whether items are unwelcome, because the place takes no arrays.
 func itemless(s *schema.Shape) bool { return s != nil && !s.Types().Has(schema.Array) }
+
+// textless reports whether anything but objects, arrays and null is unwelcome.
+func textless(s *schema.Shape) bool {
+	return s != nil && s.Types()&(schema.String|schema.Number|schema.Boolean) == 0
+}
 
 // of returns the rule of a place.
 func (r *Rules) of(shape *schema.Shape) *rule {

@@ -67,7 +67,8 @@ type Place struct {
 	Shape *schema.Shape
 	// Holder is the array, if one directly holds the values: x-yett words written on it mean its items.
 	Holder *schema.Shape
-	// Undeclared asks about the members that Shape, which is closed, does not declare.
+	// Undeclared asks about the members that Shape, which is closed, does not declare, about items where it takes no array,
+	// and about texts, numbers and truths where it takes neither. Of the last, which are left out by themselves, null stays.
 	Undeclared bool
 	// Request is true for bodies of requests, false for those of answers.
 	Request bool

@@ -130,12 +130,35 @@ func (w *walker) each(n jsonstream.Node, at place) error {
 		return w.object(n, at)
 	case jsonstream.Array:
 		return w.array(n, at)
-	case jsonstream.String, jsonstream.Number:
-		if w.phase == leaving && len(at.rule.watch) > 0 {
-			return w.watch(n, at.rule)
+	case jsonstream.String, jsonstream.Number, jsonstream.True, jsonstream.False:
+		if w.phase == leaving {
+			return w.scalar(n, at)
 		}
 	}
 	return nil
+}
+
+// scalar applies the edits of what holds nothing else.
+func (w *walker) scalar(n jsonstream.Node, at place) error {
+	gone, err := w.misplaced(n, at)
+	switch {
+	case err != nil:
+		return err
+	case gone:
+		w.put(n, nothing)
+	case len(at.rule.watch) > 0 && w.doc.Kind(n) >= jsonstream.Number:
+		return w.watch(n, at.rule)
+	}
+	return nil
+}
+
+// misplaced asks whether a text, a number or a truth may leave at a place. Where only objects and arrays are declared it could
+// say all that they would not, as JSON in a text does.
+func (w *walker) misplaced(n jsonstream.Node, at place) (bool, error) {
+	if !textless(at.shape) {
+		return false, nil
+	}
+	return w.strips(n, nil, at.rule.undeclared)
 }
 
 func (w *walker) object(n jsonstream.Node, at place) error {
