@@ -99,8 +99,8 @@ func TestAHeadThatCannotBeLoadedIsAskedForAgain(t *testing.T) {
 
 func TestAHangingPlaceOfHeadsIsNotWaitedFor(t *testing.T) {
 	s := newStand(t)
-	s.h.hang = make(chan struct{})
-	defer close(s.h.hang)
+	s.h.stop(make(chan struct{}))
+	defer func() { close(s.h.stop(nil)) }()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	l, err := Open(ctx, s.dir, s.options())

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"iter"
 	"log/slog"
 	"os"
@@ -59,19 +60,27 @@ type Log struct {
 	retiring int64       // lines of the last notice that some are removed
 
 	syncing sync.Mutex // one Sync at a time; taken before mu
-	notes   *os.File
+	notes   file
+	noted   int64 // bytes in notes
 	number  int64 // of the newest checkpoint
 	signed  int64 // lines under it
+	names   bool  // files were made whose names are not on the disk yet
 
-	remembered time.Duration // Elapsed when the time that is known was last kept
+	// The newest head, while Heads has not taken it.
+	unkept      *head
+	storing     chan error // of a StoreHead that has not returned
+	headTimeout time.Duration
+	failed      time.Duration // Elapsed when it first did not take one; 0: it does
+	headError   atomic.Pointer[string]
+	remembered  time.Duration // Elapsed when the time that is known was last kept
 
 	mu       sync.Mutex    // of everything below
 	opened   time.Duration // Elapsed when the segment was opened here
 	tree     frontier      // of all lines, written or buffered
 	seq      uint64        // of the last of them
 	name     string        // of the segment that is open, or was last
-	file     *os.File      // its lines; nil: the next flush begins a segment
-	hashes   *os.File      // its tree
+	file     file          // its lines; nil: the next flush begins a segment
+	hashes   file          // its tree
 	size     int64         // bytes of lines in file
 	treeSize int64         // bytes in hashes
 	start    frontier      // before the segment
@@ -79,6 +88,39 @@ type Log struct {
 	treeBuf  []byte        // entries for hashes
 	ready    bool          // mended
 	closed   bool
+
+	safe     mark   // what of the segment is on the disk
+	memory   []byte // lines in file after that
+	most     int    // bytes in memory
+	over     uint64 // number of the last line after that which found no room in memory
+	spoilt   error  // of the disk: what is in file after safe is not known
+	openFile func(name string, flag int) (file, error)
+}
+
+// A file is what the log needs of one.
+type file interface {
+	io.ReaderAt
+	io.WriterAt
+	Truncate(size int64) error
+	Sync() error
+	Stat() (fs.FileInfo, error)
+	Name() string
+	Close() error
+}
+
+// A mark is a place in the log, and in its open segment.
+type mark struct {
+	tree           frontier
+	seq            uint64
+	size, treeSize int64
+}
+
+func openFile(name string, flag int) (file, error) {
+	f, err := os.OpenFile(name, flag, 0o600) // #nosec G304 -- a segment's name in the log's own directory
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // flushAt is how many bytes wait for Sync at most while the disk takes them.
@@ -121,7 +163,7 @@ func Open(ctx context.Context, dir string, o Options) (*Log, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	l := &Log{dir: dir, o: o, signer: signer, verifier: verifier, catalog: catalog{dir: dir}, clock: clock{now: o.Now, elapsed: o.Elapsed}}
+	l := &Log{dir: dir, o: o, signer: signer, verifier: verifier, catalog: catalog{dir: dir}, clock: clock{now: o.Now, elapsed: o.Elapsed}, openFile: openFile, most: maxMemory, headTimeout: headTimeout}
 	return l, l.resume(ctx)
 }
 
@@ -233,6 +275,9 @@ func (l *Log) flush() error {
 }
 
 func (l *Log) bringOut() error {
+	if l.spoilt != nil {
+		return l.spoilt
+	}
 	if len(l.buf) == 0 && len(l.treeBuf) == 0 {
 		return nil
 	}
@@ -249,6 +294,7 @@ func (l *Log) bringOut() error {
 		return errors.Join(err, l.file.Truncate(l.size))
 	}
 	l.size += int64(len(l.buf))
+	l.remember()
 	if cap(l.buf) > 1<<20 {
 		l.buf = nil
 	}
@@ -275,148 +321,22 @@ func (l *Log) openSegment() error {
 	base := filepath.Join(l.dir, name)
 	// The hashes first: what a crash leaves of a segment without lines is nothing.
 	header := treeHeader(&l.start)
-	hashes, err := os.OpenFile(base+treeSuffix, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600) // #nosec G304 -- a name made here
+	hashes, err := l.openFile(base+treeSuffix, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return err
 	}
-	var file *os.File
+	var file file
 	if _, err = hashes.WriteAt(header, 0); err == nil {
-		file, err = os.OpenFile(base+lineSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- as above
+		file, err = l.openFile(base+lineSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	}
 	if err != nil {
 		// The next flush tries again, under the same name.
 		return errors.Join(err, hashes.Close())
 	}
 	l.catalog.forget()
-	l.opened = l.o.Elapsed()
+	l.opened, l.names = l.o.Elapsed(), true
 	l.name, l.file, l.hashes, l.size, l.treeSize = name, file, hashes, 0, int64(len(header))
-	return nil
-}
-
-// Sync brings everything to the disk, puts it under a new checkpoint, and keeps that in the segment and in Heads. A
-// segment that is full, or of a day that is over, is closed.
-func (l *Log) Sync(ctx context.Context) error {
-	l.syncing.Lock()
-	defer l.syncing.Unlock()
-	if err := l.sync(ctx); err != nil {
-		return err
-	}
-	if !l.due() {
-		return nil
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.closeSegment(ctx)
-}
-
-// due reports whether the open segment should be closed: it is full, or its day is over. A day of real time ends it too,
-// because its name may be of a clock that was ahead.
-func (l *Log) due() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.file != nil && (l.size >= l.o.SegmentSize || l.o.Now().UTC().Format(time.DateOnly) > l.name[:len(time.DateOnly)] ||
-		l.o.Elapsed()-l.opened >= 24*time.Hour || l.taken())
-}
-
-// taken reports whether somebody moved or removed a file of the open segment. What follows then stands in a new one.
-func (l *Log) taken() bool {
-	for _, f := range []*os.File{l.file, l.hashes} {
-		open, err := f.Stat()
-		if err != nil {
-			return true
-		}
-		if named, err := os.Stat(f.Name()); err != nil || !os.SameFile(open, named) {
-			l.o.Log.Error("a file of the records was taken away; a new segment begins", "file", filepath.Base(f.Name()))
-			return true
-		}
-	}
-	return false
-}
-
-// closeSegment closes the open segment with everything in it under a checkpoint. Both locks are held.
-func (l *Log) closeSegment(ctx context.Context) error {
-	if err := l.flush(); err != nil {
-		return err
-	}
-	if l.tree.size > l.signed {
-		if err := errors.Join(l.file.Sync(), l.hashes.Sync()); err != nil {
-			return err
-		}
-		if err := l.checkpoint(ctx, l.tree.clone(), l.seq, l.name); err != nil {
-			return err
-		}
-	}
-	err := errors.Join(l.file.Close(), l.hashes.Close())
-	if l.notes != nil {
-		err = errors.Join(err, l.notes.Close())
-		l.notes = nil
-	}
-	l.file, l.hashes, l.size = nil, nil, 0
-	l.start = l.tree.clone()
-	return err
-}
-
-func (l *Log) sync(ctx context.Context) error {
-	l.mu.Lock()
-	err := l.flush()
-	file, hashes, tree, seq, name := l.file, l.hashes, l.tree.clone(), l.seq, l.name
-	l.mu.Unlock()
-	l.clock.look()
-	if err != nil {
-		return err
-	}
-	if file == nil || tree.size <= l.signed {
-		return l.rest()
-	}
-	// Only Sync closes them, so they are open still.
-	if err := errors.Join(file.Sync(), hashes.Sync(), l.counter.sync(l.clock.state())); err != nil {
-		return err
-	}
-	return l.checkpoint(ctx, tree, seq, name)
-}
-
-// rest keeps the time that is known of a log that nobody writes to, now and then.
-func (l *Log) rest() error {
-	if l.counter == nil || l.o.Elapsed()-l.remembered < 10*time.Minute {
-		return nil
-	}
-	l.remembered = l.o.Elapsed()
-	return l.counter.sync(l.clock.state())
-}
-
-// checkpoint signs the tree as it lies on the disk.
-func (l *Log) checkpoint(ctx context.Context, tree frontier, seq uint64, name string) error {
-	c := Checkpoint{Size: tree.size, Root: tree.root(), Number: l.number + 1, Seq: seq, Time: l.o.Now().UTC().Truncate(time.Millisecond)}
-	signed, err := c.sign(l.signer)
-	if err != nil {
-		return err
-	}
-	if l.notes == nil {
-		l.notes, err = os.OpenFile(filepath.Join(l.dir, name+noteSuffix), os.O_WRONLY|os.O_CREATE, 0o600) // #nosec G304 -- a segment's name
-		if err != nil {
-			return err
-		}
-	}
-	at, err := l.notes.Seek(0, io.SeekEnd)
-	if err != nil {
-		return err
-	}
-	if _, err := l.notes.Write(append(signed, '\n')); err != nil {
-		return errors.Join(err, l.notes.Truncate(at))
-	}
-	if err := l.notes.Sync(); err != nil {
-		return errors.Join(err, l.notes.Truncate(at))
-	}
-	l.number, l.signed = c.Number, c.Size
-	if l.o.Heads == nil {
-		return nil
-	}
-	// After the files, so that they are never behind it.
-	h := head{signed, c, tree}
-	if err := l.o.Heads.StoreHead(ctx, h.encode()); err != nil {
-		// The log is whole without it; what is weaker until it works again is the proof against a rollback.
-		l.o.Log.Error("the newest checkpoint of the records cannot be kept in the store", "error", err.Error())
-	}
+	l.safe = mark{tree: l.start.clone(), seq: l.safe.seq, treeSize: l.treeSize}
 	return nil
 }
 
@@ -435,12 +355,8 @@ func (l *Log) Close(ctx context.Context) error {
 	defer l.syncing.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.notes != nil {
-		err = errors.Join(err, l.notes.Close())
-		l.notes = nil
-	}
 	if l.file != nil {
-		err = errors.Join(err, l.file.Close(), l.hashes.Close())
+		err = errors.Join(err, l.letGo())
 	}
 	clean := err == nil && l.seq == l.counter.seq.Load() && len(l.buf) == 0
 	return errors.Join(err, l.counter.close(clean))

@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,8 +25,10 @@ import (
 
 // heads is a place for the newest head.
 type heads struct {
-	b    []byte
-	err  error         // of the next calls
+	b   []byte
+	err error // of the next calls
+
+	mu   sync.Mutex
 	hang chan struct{} // not nil: calls wait for it, and for nothing else
 }
 
@@ -43,9 +46,21 @@ func (h *heads) StoreHead(_ context.Context, b []byte) error {
 }
 
 func (h *heads) wait() {
-	if h.hang != nil {
-		<-h.hang
+	h.mu.Lock()
+	c := h.hang
+	h.mu.Unlock()
+	if c != nil {
+		<-c
 	}
+}
+
+// stop has calls wait for c, and returns what they waited for before.
+func (h *heads) stop(c chan struct{}) chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before := h.hang
+	h.hang = c
+	return before
 }
 
 // joined is an index that every byte of every line counts in.

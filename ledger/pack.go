@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sort"
 	"sync"
 
@@ -70,7 +71,7 @@ func pack(from, to string) (err error) {
 	if err = errors.Join(err, w.Flush(), out.Sync(), out.Close()); err != nil {
 		return errors.Join(err, os.Remove(tmp))
 	}
-	return os.Rename(tmp, to)
+	return errors.Join(os.Rename(tmp, to), syncDir(filepath.Dir(to)))
 }
 
 func packTo(w io.Writer, r *bufio.Reader) error {

@@ -148,7 +148,7 @@ func (l *Log) loadHead(ctx context.Context) (*head, error) {
 	if l.o.Heads == nil {
 		return nil, nil
 	}
-	b, err := within(ctx, headTimeout, l.o.Heads.LoadHead)
+	b, err := within(ctx, l.headTimeout, l.o.Heads.LoadHead)
 	if err != nil {
 		return nil, fmt.Errorf("the head of the log cannot be read from the store: %w", err)
 	}
@@ -370,11 +370,11 @@ func (l *Log) mend() error {
 	base := filepath.Join(l.dir, r.name)
 	l.name = r.name
 	if r.goesOn && l.file == nil {
-		file, err := os.OpenFile(base+lineSuffix, os.O_RDWR, 0o600) // #nosec G304 -- a segment's name
+		file, err := l.openFile(base+lineSuffix, os.O_RDWR)
 		if err != nil {
 			return err
 		}
-		hashes, err := os.OpenFile(base+treeSuffix, os.O_RDWR, 0o600) // #nosec G304 -- as above
+		hashes, err := l.openFile(base+treeSuffix, os.O_RDWR)
 		if err != nil {
 			return errors.Join(err, file.Close())
 		}
@@ -389,6 +389,9 @@ func (l *Log) mend() error {
 			if err = os.Truncate(base+noteSuffix, r.notes); errors.Is(err, os.ErrNotExist) {
 				err = nil
 			}
+		}
+		if err == nil {
+			err = errors.Join(file.Sync(), hashes.Sync())
 		}
 		if err != nil {
 			return errors.Join(err, file.Close(), hashes.Close())
@@ -415,6 +418,7 @@ func (l *Log) mend() error {
 	if !r.goesOn {
 		l.start = r.tree.clone()
 	}
+	l.safe = mark{r.tree.clone(), r.seq, l.size, l.treeSize}
 	for _, n := range []*Notice{r.gap, r.head} {
 		if n != nil {
 			one := *n
@@ -436,7 +440,7 @@ func (l *Log) firstHead() error {
 	if h.signed, err = h.at.sign(l.signer); err != nil {
 		return err
 	}
-	_, err = within(context.Background(), headTimeout, func(ctx context.Context) (struct{}, error) {
+	_, err = within(context.Background(), l.headTimeout, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, l.o.Heads.StoreHead(ctx, h.encode())
 	})
 	if err != nil {
@@ -446,7 +450,7 @@ func (l *Log) firstHead() error {
 }
 
 // keepTorn keeps what follows the last line: it is no line, but it may be evidence.
-func keepTorn(lines *os.File, size int64, name string) (err error) {
+func keepTorn(lines file, size int64, name string) (err error) {
 	info, err := lines.Stat()
 	if err != nil || info.Size() <= size {
 		return err

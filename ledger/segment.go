@@ -125,5 +125,5 @@ func writeWhole(name string, data []byte) (err error) {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return errors.Join(err, os.Remove(tmp))
 	}
-	return os.Rename(tmp, name)
+	return errors.Join(os.Rename(tmp, name), syncDir(filepath.Dir(name)))
 }

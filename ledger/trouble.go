@@ -14,6 +14,7 @@ type Trouble struct {
 // Kinds of trouble.
 const (
 	TroubleUnreadable = "unreadable" // segments cannot be read; their lines are missing in every answer
+	TroubleHead       = "head"       // the place of the heads takes none: a rollback is noticed up to the last one only
 	TroubleClock      = "clock"      // the machine's clock is not believed; old lines stay meanwhile
 )
 
@@ -26,6 +27,9 @@ func (l *Log) Troubles() []Trouble {
 			text = fmt.Sprintf("%s; and %d more", text, n)
 		}
 		all = append(all, Trouble{TroubleUnreadable, text})
+	}
+	if text := l.headError.Load(); text != nil {
+		all = append(all, Trouble{TroubleHead, *text})
 	}
 	if text := l.clock.trouble(); text != "" {
 		all = append(all, Trouble{TroubleClock, text})
