@@ -28,12 +28,13 @@ type asked struct {
 	status       int
 	header       http.Header
 	body         string
+	cert         string        // of the client: NAME of NAME.pem and NAME.key
 	within       time.Duration // ask again until the status is right; 0: once
 }
 
 func parseAsked(ts *testscript.TestScript, args []string) *asked {
 	if len(args) < 3 {
-		ts.Fatalf("usage: http METHOD PATH STATUS [-k KEY] [-H FIELD] [-d BODY | -size N] [-within D] [&]")
+		ts.Fatalf("usage: http METHOD PATH STATUS [-k KEY] [-H FIELD] [-d BODY | -size N] [-cert NAME] [-within D] [&]")
 	}
 	a := &asked{method: args[0], path: args[1], status: number(ts, args, 2), header: make(http.Header)}
 	options := args[3:]
@@ -50,6 +51,8 @@ func parseAsked(ts *testscript.TestScript, args []string) *asked {
 			a.header.Add(name, strings.TrimSpace(content))
 		case "-d":
 			a.body = value
+		case "-cert":
+			a.cert = value
 		case "-size":
 			a.body = `{"note":"` + strings.Repeat("a", number(ts, options, 1)-11) + `"}`
 		case "-within":
@@ -77,9 +80,17 @@ func (s *stage) client(ts *testscript.TestScript) *http.Client {
 	}}
 }
 
+// with shows a certificate of the client in the handshake.
+func with(ts *testscript.TestScript, client *http.Client, name string) {
+	pair, err := tls.X509KeyPair([]byte(ts.ReadFile(name+".pem")), []byte(ts.ReadFile(name+".key")))
+	ts.Check(err)
+	// Whatever the gate asks for, as an attacker would.
+	client.Transport.(*http.Transport).TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+}
+
 // http asks the gate. The path goes out as it is written. The body of the answer is stdout, its head the file
 // answer.head. A refusal must be a problem document that says nothing of what stands behind it; $ID is its correlation
-// id and $CODE its code.
+// id and $CODE its code. Status 0 is no answer at all: the gate refuses the handshake.
 func (s *stage) http(ts *testscript.TestScript, args []string) {
 	background := len(args) > 0 && args[len(args)-1] == "&"
 	if background {
@@ -92,6 +103,16 @@ func (s *stage) http(ts *testscript.TestScript, args []string) {
 			_, err := a.ask(client, gate)
 			s.later <- err
 		}()
+		return
+	}
+	if a.cert != "" {
+		with(ts, client, a.cert)
+	}
+	if a.status == 0 {
+		_, err := a.ask(client, gate)
+		if err == nil || !strings.Contains(err.Error(), "remote error: tls: ") {
+			ts.Fatalf("got %v, want a handshake that the gate refuses", err)
+		}
 		return
 	}
 	end := time.Now().Add(a.within)

@@ -27,6 +27,7 @@ import (
 // words are what a session may say beside the words of testscript itself:
 //
 //	shop                    the careless shop serves at $UPSTREAM
+//	verifier AUDIENCE       in its place a service that verifies X-Yett-Identity; see verifier_test.go
 //	hold                    from now on the shop waits before it answers …
 //	held N                  … wait until N requests wait there …
 //	release                 … it answers them, and does not wait any more
@@ -34,13 +35,14 @@ import (
 //	gate [-as NAME] ARGS    start yett with ARGS, wait until it is ready; its output goes to NAME.out and NAME.err ("gate").
 //	                        Ports that ARGS do not name are free ones. $GATE and $ADMIN are its addresses.
 //	quit [NAME]             SIGTERM; it must exit 0. "signal" sends it and waits for word of it, "ended" waits.
-//	http METHOD PATH STATUS [-k KEY] [-H FIELD] [-d BODY | -size N] [-within D] [&]
+//	http METHOD PATH STATUS [-k KEY] [-H FIELD] [-d BODY | -size N] [-cert NAME] [-within D] [&]
 //	                        ask $GATE; see exchange_test.go
 //	answered                wait for the http that ended in &
 //	hangup [NAME]           SIGHUP
 //	metric NAME VALUE       wait until /metrics of $ADMIN has this line
 //	edit FILE OLD NEW       replace the first OLD in FILE by NEW, in which \n is a new line
 //	root FOLDER             a root certificate and its key: ca.pem and ca.key
+//	certificate FOLDER NAME a certificate of a root for a client: NAME.pem and NAME.key
 //	issuer FILE             an issuer of tokens; its keys are written to FILE
 //	token NAME [CLAIM=…]    set $NAME to a token of the issuer; see issuer_test.go
 //	exits CODE COMMAND      like exec, with the exact exit code
@@ -49,7 +51,7 @@ var words = map[string]func(*testscript.TestScript, bool, []string){
 	"shop": on((*stage).shop), "hold": on((*stage).hold), "held": on((*stage).held), "release": on((*stage).release),
 	"seen": on((*stage).sawSoMany), "gate": on((*stage).gate), "quit": on((*stage).quit), "signal": on((*stage).signal),
 	"ended": on((*stage).ended), "http": on((*stage).http), "answered": on((*stage).answered), "exits": exits, "pick": pick,
-	"root": root, "issuer": on((*stage).issuer), "token": on((*stage).token),
+	"root": root, "certificate": certificate, "verifier": on((*stage).verifier), "issuer": on((*stage).issuer), "token": on((*stage).token),
 	"hangup": on((*stage).hangup), "metric": on((*stage).metric), "edit": edit,
 }
 
@@ -62,10 +64,12 @@ type stage struct {
 	later  chan error       // of the http in the background
 	signer *jose.PrivateKey // of the issuer
 
-	mu      sync.Mutex
-	seen    int
-	waiting int
-	door    chan struct{} // closed: open
+	mu       sync.Mutex
+	address  string       // of the gate
+	trusting *http.Client // trusts it
+	seen     int
+	waiting  int
+	door     chan struct{} // closed: open
 }
 
 func newStage(env *testscript.Env) *stage {
@@ -180,6 +184,9 @@ func (s *stage) gate(ts *testscript.TestScript, args []string) {
 			ts.Setenv("GATE", first(ts, text, `(?m)^  API +(https://localhost:\d+) `))
 			ts.Setenv("ADMIN", first(ts, text, `(?m)^  Admin +(https://localhost:\d+) `))
 			ts.Setenv("ROOT", first(ts, text, `(?m)root certificate (.+)$`))
+			s.mu.Lock()
+			s.address, s.trusting = ts.Getenv("GATE"), s.client(ts)
+			s.mu.Unlock()
 			break
 		}
 		if time.Now().After(deadline) || !alive(cmd) {
