@@ -460,6 +460,43 @@ func TestASinkIsDoingTheWorstOfWhatItDoes(t *testing.T) {
 	}
 }
 
+// A hangingSink takes a batch and comes back when it is let go, whatever its context says.
+type hangingSink struct{ in, let chan struct{} }
+
+func (s *hangingSink) Send(context.Context, []sink.Record) error {
+	close(s.in)
+	<-s.let
+	return nil
+}
+
+func (s *hangingSink) Close() error { return nil }
+
+// After a reload two sinks have one name, of which the older may hang still.
+func TestTheNextSinkOfANameWaitsForOneThatHangs(t *testing.T) {
+	l := opened(t, filepath.Join(t.TempDir(), "log"), Options{})
+	serving(t, l)
+	observed(t, l, 5)
+	data, out := dataDir(t), filepath.Join(t.TempDir(), "records")
+	config := sink.Config{Name: "soc", Type: "file", Path: out, From: sink.FromBeginning}
+	old := &hangingSink{make(chan struct{}), make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- l.follow(ctx, []openSink{{old, config}}, data, nil) }()
+	<-old.in
+	cancel()
+	if err := <-ended; err != nil { // it does end
+		t.Fatal(err)
+	}
+	following(t, l, data, nil, config)
+	await(t, "the next one to wait", func() bool { return strings.Contains(l.sinks.states()["soc"].Error, "has not ended") })
+	if n := len(lines(t, out)); n != 0 {
+		t.Errorf("beside one that hangs the next has sent %d records", n)
+	}
+	close(old.let)
+	observed(t, l, 1)
+	await(t, "the record after those of the old one", func() bool { return len(lines(t, out)) == 1 && header([]byte(lines(t, out)[0])).Seq == 6 })
+}
+
 // lines returns the whole lines of a file.
 func lines(t *testing.T, name string) []string {
 	t.Helper()
