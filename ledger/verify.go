@@ -207,6 +207,10 @@ func (c *verification) segment(f files, first, last bool) error {
 		return c.suspect
 	}
 	if last || c.done() {
+		// It has an index only if it is closed.
+		if f.index {
+			return c.index(f)
+		}
 		return nil
 	}
 	if c.noted.Number == 0 && !f.notes {
