@@ -12,8 +12,10 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -38,13 +40,54 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (*Report, error) {
 	if err != nil {
 		return nil, errors.New("not the public key of a log")
 	}
-	c := &verification{dir: dir, o: o, key: v, report: &Report{Gaps: []Notice{}}}
-	err = c.run(ctx)
-	if bad, ok := errors.AsType[*Bad](err); ok {
-		c.report.Bad = bad
-		err = nil
+	for try := 1; ; try++ {
+		before, err := names(dir)
+		if err != nil {
+			return nil, err
+		}
+		c := &verification{dir: dir, o: o, key: v, report: &Report{Gaps: []Notice{}}}
+		err = c.run(ctx)
+		if err != nil && try < tries {
+			// Files are packed and expire meanwhile: what is wrong then may be that only.
+			if after, nerr := names(dir); nerr == nil && vanished(before, after) {
+				continue
+			}
+		}
+		if bad, ok := errors.AsType[*Bad](err); ok {
+			c.report.Bad = bad
+			err = nil
+		}
+		return c.report, err
 	}
-	return c.report, err
+}
+
+// tries bounds how often a log that changes is read.
+const tries = 5
+
+// names returns the files of a log's segments.
+func names(dir string) (map[string]bool, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	all := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		name := e.Name()
+		if _, _, ok := parseName(strings.TrimSuffix(name, filepath.Ext(name))); ok {
+			all[name] = true
+		}
+	}
+	return all, nil
+}
+
+// vanished reports whether a file is not there any more.
+func vanished(before, after map[string]bool) bool {
+	for name := range before {
+		if !after[name] {
+			return true
+		}
+	}
+	return false
 }
 
 // A verification goes through a log once, from its first line to its last.
