@@ -23,11 +23,9 @@ func (g *Gateway) recorded(gen *generation, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		for _, f := range gen.acting {
-			if err := f(); err != nil {
-				_ = problem.Write(w, "about:blank", problem.From(err)) // the client is gone; nobody is left to tell
-				return
-			}
+		if err := gen.may(r); err != nil {
+			_ = problem.Write(w, "about:blank", problem.From(err)) // the client is gone; nobody is left to tell
+			return
 		}
 		a := g.action()
 		a.Actor = practice.Actor(r.Context())
@@ -42,6 +40,22 @@ func (g *Gateway) recorded(gen *generation, next http.Handler) http.Handler {
 		gen.act(a)
 	})
 }
+
+// may asks the practices whether something may be done now. A new configuration is always taken: it may be the cure, and it
+// is taken from the file without a call as well.
+func (gen *generation) may(r *http.Request) error {
+	if r.URL.Path == reloadPath {
+		return nil
+	}
+	for _, f := range gen.acting {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const reloadPath = "/reload"
 
 // action begins one: its id tells when, and records are found by it.
 func (g *Gateway) action() practice.Action {

@@ -114,7 +114,7 @@ func (g *Gateway) adminRoutes(gen *generation) http.Handler {
 	mux.HandleFunc("GET /status", g.status)
 	mux.HandleFunc("GET /alerts", func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, map[string]any{"alerts": g.alerts.All()}) })
 	mux.HandleFunc("GET /checks", g.checks)
-	mux.HandleFunc("POST /reload", g.reloadRoute)
+	mux.HandleFunc("POST "+reloadPath, g.reloadRoute)
 	mux.HandleFunc("/", nothingHere)
 	return g.recorded(gen, mux)
 }

@@ -88,10 +88,12 @@ func (gen *generation) build(env practice.Env, transport *http.Transport) (err e
 	if err := gen.gateLevel(gate); err != nil {
 		return err
 	}
+	var all []error
 	for i, a := range gen.apis {
-		if err := gen.buildAPI(gen.file.APIs[i], a, env, transport); err != nil {
-			return err
-		}
+		all = append(all, gen.buildAPI(gen.file.APIs[i], a, env, transport))
+	}
+	if err := errors.Join(all...); err != nil {
+		return err
 	}
 	gen.server.Route = gen.route
 	gen.server.Opened = opened
@@ -189,9 +191,10 @@ func operationIDs(a *api.API) []string {
 	return ids
 }
 
-// buildLevel builds every practice that is on at one place.
+// buildLevel builds every practice that is on at one place, and returns all that is wrong there.
 func (gen *generation) buildLevel(env practice.Env, setting func(*practice.Practice) (*config.Setting, error)) (level, error) {
 	l := make(level)
+	var all []error
 	for _, p := range buildOrder() {
 		env.Sealing = gen.sealing
 		s, err := setting(p)
@@ -199,12 +202,16 @@ func (gen *generation) buildLevel(env practice.Env, setting func(*practice.Pract
 			return nil, err
 		}
 		b, err := gen.buildPart(p, s, env)
-		if err != nil {
-			return nil, err
+		switch {
+		case err == nil:
+			l[p.Name] = b
+		case p.Name == sealing:
+			return nil, err // what it would seal is not worth a line
+		default:
+			all = append(all, err)
 		}
-		l[p.Name] = b
 	}
-	return l, nil
+	return l, errors.Join(all...)
 }
 
 func (gen *generation) buildPart(p *practice.Practice, s *config.Setting, env practice.Env) (*built, error) {
@@ -215,7 +222,7 @@ func (gen *generation) buildPart(p *practice.Practice, s *config.Setting, env pr
 	env.Log, env.Observe = env.Log.With("practice", p.Name), s.Observe
 	part, err := p.Build(s.Config, &env)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", p.Name, err)
+		return nil, s.Placed(err)
 	}
 	if part.Sealing != nil {
 		gen.sealing = part.Sealing

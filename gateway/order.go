@@ -46,7 +46,7 @@ func Practices() []*practice.Practice {
 // The order in which a request meets the practices. Cheap checks come first; who is calling is known before limits by
 // caller; a body is looked at only when everything else has agreed.
 var (
-	edgeOrder       = []string{"activity", "https", "allowlist", "ratelimit", "authn"}
+	edgeOrder       = []string{recording, "https", "allowlist", "ratelimit", "authn"}
 	preflightOrder  = []string{"allowlist", "inventory"} // what judges a browser's question before it is answered
 	preflightAnswer = []string{"cors"}
 	requestOrder    = []string{"allowlist", "cors", "inventory", "apikey", "token", "authn", "ratelimit", "minimize", "validate", "expose", "encrypt"}
@@ -56,8 +56,10 @@ var (
 	headerOrder     = []string{"https", "ratelimit", "minimize", "sanitize", "cors"}
 )
 
-// sealing is the practice that seals what the others keep.
-const sealing = "encrypt"
+const (
+	sealing   = "encrypt"  // seals what the others keep
+	recording = "activity" // keeps the records, and admits nothing while it cannot
+)
 
 // buildOrder is the practices as they are built: sealing first.
 func buildOrder() []*practice.Practice {

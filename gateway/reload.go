@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"yett/config"
+	"yett/exchange"
 	"yett/internal/watch"
 )
 
@@ -135,7 +136,10 @@ func (gen *generation) examine() error {
 		return fmt.Errorf("no handshake: %w", err)
 	}
 	server := gen.server
-	server.Observe = nil // it is nobody's call
+	// It is nobody's call, which nothing records: that records cannot be written now is no fault of the configuration, which
+	// may be the cure.
+	server.Observe = nil
+	server.Edge = slices.DeleteFunc(slices.Clone(server.Edge), func(l exchange.Link) bool { return l.Practice == recording })
 	for _, a := range gen.apis {
 		host := "localhost"
 		if len(a.Hosts) > 0 {
