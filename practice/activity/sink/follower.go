@@ -164,14 +164,15 @@ func (f *Follower) deliver(ctx context.Context) (err error) {
 		}
 		timer.Reset(poll)
 		f.skip(ctx)
-		for more := true; more && ctx.Err() == nil && !time.Now().Before(f.retryAt); {
+		for more := true; more && !time.Now().Before(f.retryAt); {
 			var err error
 			f.change(func() { f.trying = time.Now() })
 			more, err = f.step(ctx)
 			f.change(func() { f.trying = time.Time{} })
-			if ctx.Err() == nil {
-				f.note(err)
+			if ctx.Err() != nil {
+				return nil // Run may have ended long ago: nothing is told any more
 			}
+			f.note(err)
 			f.skip(ctx)
 		}
 	}

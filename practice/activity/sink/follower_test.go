@@ -372,6 +372,21 @@ func TestASinkThatHangsIsBehindAndEnds(t *testing.T) {
 	})
 }
 
+func TestNothingIsToldAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s, m := bookOf(100), &hanging{let: make(chan struct{})}, begun()
+		f := &Follower{Sink: s, Source: b, Cursor: m, MaxLag: 1000, OnFailure: DropAndCount,
+			Skipped: func(from, to uint64) { t.Errorf("%d to %d were skipped", from, to) }}
+		follow(t, f, func() {})
+		b.last.Store(5000)
+		close(s.let)
+		synctest.Wait()
+		if m.place.Seq != 100 {
+			t.Errorf("the cursor is at %d, want 100, which were sent", m.place.Seq)
+		}
+	})
+}
+
 func TestTwoNeverFollowWithOneCursor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, old, m, turn := bookOf(100), &hanging{let: make(chan struct{})}, begun(), make(chan struct{}, 1)
