@@ -26,7 +26,11 @@ func TestSessions(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			// What an operator has set must not show in what the tests see.
-			env.Vars = append(env.Vars, "LC_ALL=C.UTF-8", "NO_COLOR=", "TERM=xterm", "TZ=UTC")
+			fixtures, err := filepath.Abs("testdata")
+			if err != nil {
+				return err
+			}
+			env.Vars = append(env.Vars, "TESTDATA="+fixtures, "LC_ALL=C.UTF-8", "NO_COLOR=", "TERM=xterm", "TZ=UTC")
 			env.Values[stageKey{}] = newStage(env)
 			return os.WriteFile(filepath.Join(env.WorkDir, "shop.openapi.yaml"), shop.Description(), 0o600)
 		},
