@@ -22,7 +22,9 @@ type Compiler struct {
 	shapes  shaper
 	library library
 	kin     kinship
-	anchors map[*source.File]map[string]*source.Node
+
+	composed int // of how many schemas others are composed
+	anchors  map[*source.File]map[string]*source.Node
 }
 
 // NewCompiler returns a compiler.
@@ -50,9 +52,11 @@ func (c *Compiler) Compile(n *source.Node) (*Schema, error) {
 		c.refuseLoops()
 	}
 	if len(c.errs) == 0 {
-		for _, s := range c.fresh {
-			c.settle(s)
+		for i := 0; i < len(c.fresh) && len(c.errs) == 0; i++ { // who is composed of too many is, mostly, by way of others that are
+			c.settle(c.fresh[i])
 		}
+	}
+	if len(c.errs) == 0 {
 		s = c.finish(s)
 	}
 	if len(c.errs) > 0 {

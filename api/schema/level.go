@@ -276,8 +276,9 @@ func (r *report) add(l Level, s *Schema, pointer, keyword, detail string) {
 // looks no further where a schema does not fit by its type, or has an enum that is not met; neither do these.
 type certain struct{ object, array []*Schema }
 
-// maxCertain is how many schemas may be composed into one by $ref and allOf.
-const maxCertain = 1000
+// maxCertain is how many schemas may be composed into one by $ref and allOf, and maxCompositions how many in all schemas of one
+// description together.
+const maxCertain, maxCompositions = 1000, 2_000_000
 
 // settle finds what applies together with s. There are no loops: refuseLoops has been here.
 func (c *Compiler) settle(s *Schema) {
@@ -285,9 +286,12 @@ func (c *Compiler) settle(s *Schema) {
 		return
 	}
 	all := &certain{object: s.reach(Object), array: s.reach(Array)}
+	c.composed += len(all.object) + len(all.array)
 	switch {
 	case len(all.object) > maxCertain || len(all.array) > maxCertain:
 		c.fail(s.node, "the schema is composed of more than %d others", maxCertain)
+	case c.composed > maxCompositions:
+		c.fail(s.node, "the schemas are composed of more than %d others together", maxCompositions)
 	case len(all.object)+len(all.array) > 0:
 		s.certain = all
 	}

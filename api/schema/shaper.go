@@ -5,7 +5,6 @@ package schema
 
 import (
 	"encoding/binary"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,6 +14,10 @@ import (
 // maxShapes is how many places the shapes of one description may have. A place is a set of schemas; of n schemas there
 // are 2ⁿ sets, of which descriptions in use have about n.
 const maxShapes = 1_000_000
+
+// maxWork is how many schemas may be looked at for the places of one description: a place costs those that apply there, and each
+// of its members and patterns those that speak of it. GitHub's description takes 80,000.
+const maxWork = 10_000_000
 
 // An entry is a schema that applies at a place, for certain or in one of several alternatives.
 type entry struct {
@@ -29,6 +32,7 @@ type shaper struct {
 	declares map[*Schema]declares
 	types    map[*Schema]Types
 	queue    []unshaped
+	work     int
 }
 
 // unshaped is a place that is still empty.
@@ -53,6 +57,10 @@ func (b *shaper) of(s *Schema) (*Shape, error) {
 		if len(b.made) > maxShapes {
 			b.queue = nil
 			return nil, source.Errorf(s.node, "the schemas overlap in more than %d ways", maxShapes)
+		}
+		if b.work > maxWork {
+			b.queue = nil
+			return nil, source.Errorf(s.node, "the schemas take too long to be told apart").WithHint("fewer alternatives, patterns and open objects at one place")
 		}
 	}
 	return p, nil
@@ -91,6 +99,7 @@ func (b *shaper) place(entries []entry) *Shape {
 }
 
 func (b *shaper) key(entries []entry) string {
+	b.work += len(entries)
 	ids := make([]uint64, 0, 4)
 	for _, e := range entries {
 		id, ok := b.ids[e.schema]
@@ -131,8 +140,10 @@ func (b *shaper) fill(p *Shape, entries []entry) {
 		}
 	}
 	all := closure(entries)
+	b.work += len(all)
 	for _, e := range all {
 		s := e.schema
+		b.work += len(p.worded)
 		p.readOnly = p.readOnly || s.readOnly
 		p.writeOnly = p.writeOnly || s.writeOnly
 		p.sensitive = p.sensitive || s.writeOnly || s.password
@@ -313,41 +324,114 @@ func (b *shaper) combineTypes(t Types, certain, alternatives []*Schema) Types {
 }
 
 func (b *shaper) fillObject(p *Shape, all []entry) {
-	var rest []entry
-	for _, e := range all {
-		o := e.schema.object
-		if o == nil {
-			continue
-		}
-		for i, name := range o.names {
-			if _, ok := p.index[name]; !ok && o.schemas[i] != nil {
+	s := speaking(all)
+	known := map[string]bool{}
+	for _, e := range s.objects {
+		for i, name := range e.schema.object.names {
+			if _, ok := p.index[name]; !ok && e.schema.object.schemas[i] != nil && b.work <= maxWork {
 				if p.index == nil {
 					p.index = map[string]int{}
 				}
 				p.index[name] = len(p.names)
 				p.names = append(p.names, name)
-				p.members = append(p.members, b.place(about(name, all)))
+				p.members = append(p.members, b.place(s.about(name, b)))
 			}
 		}
-		for _, r := range o.patterns {
-			if !slices.ContainsFunc(p.patterns, func(re *regexp.Regexp) bool { return re.String() == r.re.String() }) {
+		for _, r := range e.schema.object.patterns {
+			if text := r.re.String(); !known[text] {
+				known[text] = true
 				p.patterns = append(p.patterns, r.re)
 			}
 		}
+	}
+	var rest []entry
+	for _, e := range s.objects {
 		rest = appendRest(rest, e)
 	}
 	p.rest = b.place(rest)
-	b.fillPatterned(p, all)
+	b.fillPatterned(p, s.objects)
 }
+
+// speakers are the entries of a place that speak of members.
+type speakers struct {
+	objects []entry
+	named   map[string][]int // those that name a member, in objects
+	always  []int            // those that may speak of any member: by patterns, or by what they say of the others
+}
+
+func speaking(all []entry) speakers {
+	s := speakers{named: map[string][]int{}}
+	for _, e := range all {
+		o := e.schema.object
+		if o == nil {
+			continue
+		}
+		at := len(s.objects)
+		s.objects = append(s.objects, e)
+		if o.patterns != nil || o.additional != nil || o.unevaluated != nil {
+			s.always = append(s.always, at)
+			continue
+		}
+		for i, name := range o.names {
+			if o.schemas[i] != nil {
+				s.named[name] = append(s.named[name], at)
+			}
+		}
+	}
+	return s
+}
+
+// about returns what applies to the member name.
+func (s *speakers) about(name string, b *shaper) (entries []entry) {
+	speak := slices.Concat(s.named[name], s.always)
+	slices.Sort(speak)
+	b.work += len(speak)
+	for _, at := range speak {
+		entries = s.objects[at].about(entries, name, b)
+	}
+	return entries
+}
+
+// about appends what e says of the member name.
+func (e entry) about(entries []entry, name string, b *shaper) []entry {
+	o := e.schema.object
+	known := false
+	if i, ok := o.index[name]; ok && o.schemas[i] != nil {
+		known = true
+		entries = append(entries, entry{o.schemas[i], e.alt})
+	}
+	b.work += len(o.patterns) * patternWork
+	for _, r := range o.patterns {
+		if r.re.MatchString(name) {
+			known = true
+			entries = append(entries, entry{r.schema, e.alt})
+		}
+	}
+	if !known {
+		entries = appendRest(entries, e)
+	}
+	return entries
+}
+
+// patternWork is what it costs to hold a name against a pattern.
+const patternWork = 8
 
 // fillPatterned finds what applies to names that match patterns. A name matches some and not others, and what is said of
 // the others must neither open it nor keep anything from it.
-func (b *shaper) fillPatterned(p *Shape, all []entry) {
+func (b *shaper) fillPatterned(p *Shape, objects []entry) {
 	n := len(p.patterns)
 	if n == 0 {
 		return
 	}
-	add := func(matched func(int) bool) { p.patterned = append(p.patterned, b.place(p.aboutMatched(matched, all))) }
+	at := make(map[string]int, n)
+	for i, re := range p.patterns {
+		at[re.String()] = i
+	}
+	add := func(matched func(int) bool) {
+		if b.work <= maxWork {
+			p.patterned = append(p.patterned, b.place(b.aboutMatched(matched, at, objects)))
+		}
+	}
 	if n <= maxSubsets {
 		for set := 1; set < 1<<n; set++ {
 			add(func(i int) bool { return set&(1<<i) != 0 })
@@ -360,41 +444,14 @@ func (b *shaper) fillPatterned(p *Shape, all []entry) {
 	add(func(int) bool { return true })
 }
 
-// aboutMatched returns what applies to a member that is not listed, whose name matches some of the patterns.
-func (p *Shape) aboutMatched(matched func(int) bool, all []entry) (entries []entry) {
-	for _, e := range all {
-		o := e.schema.object
-		if o == nil {
-			continue
-		}
+// aboutMatched returns what applies to a member that is not listed, whose name matches some of the patterns: at says which is
+// which.
+func (b *shaper) aboutMatched(matched func(int) bool, at map[string]int, objects []entry) (entries []entry) {
+	for _, e := range objects {
 		known := false
-		for _, r := range o.patterns {
-			if matched(slices.IndexFunc(p.patterns, func(re *regexp.Regexp) bool { return re.String() == r.re.String() })) {
-				known = true
-				entries = append(entries, entry{r.schema, e.alt})
-			}
-		}
-		if !known {
-			entries = appendRest(entries, e)
-		}
-	}
-	return entries
-}
-
-// about returns what applies to the member name.
-func about(name string, all []entry) (entries []entry) {
-	for _, e := range all {
-		o := e.schema.object
-		if o == nil {
-			continue
-		}
-		known := false
-		if i, ok := o.index[name]; ok && o.schemas[i] != nil {
-			known = true
-			entries = append(entries, entry{o.schemas[i], e.alt})
-		}
-		for _, r := range o.patterns {
-			if r.re.MatchString(name) {
+		b.work += 1 + len(e.schema.object.patterns)
+		for _, r := range e.schema.object.patterns {
+			if matched(at[r.re.String()]) {
 				known = true
 				entries = append(entries, entry{r.schema, e.alt})
 			}
