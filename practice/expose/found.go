@@ -32,7 +32,7 @@ const (
 // watch is the edit that looks for what a place does not declare; nil where there is nothing to look for.
 func (e *Exposer) watch(at view.Place) *view.Edit {
 	declared := slices.Concat(e.reader.kinds(at.Shape), e.reader.kinds(at.Holder))
-	stands := detect.Place{Declared: at.Shape.Types() != schema.AnyType}
+	stands := detect.Place{Declared: at.Shape.Types() != schema.AnyType || isAddress(at.Shape)}
 	stands.Number = at.Shape.Types().Has(schema.Integer) && !at.Shape.Types().Has(schema.String)
 	wanted := without(detect.Kinds(), slices.Concat(declared, without(detect.Kinds(), e.config.Detect)))
 	if len(wanted) == 0 {
@@ -49,6 +49,12 @@ func (e *Exposer) watch(at view.Place) *view.Edit {
 		}
 		return &view.Edit{Stage: view.Watch, Does: "masked", Text: w.text}
 	})
+}
+
+// isAddress reports whether a schema says no more of its values than that they are addresses.
+func isAddress(shape *schema.Shape) bool {
+	format := shape.Node().Get("format")
+	return format != nil && (format.Text == "uri" || format.Text == "uri-reference" || format.Text == "url")
 }
 
 // A watcher looks for sensitive data in texts.

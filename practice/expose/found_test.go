@@ -218,6 +218,47 @@ func TestTokensLeaveWhereTheirStandardNamesAreDeclared(t *testing.T) {
 	}
 }
 
+// What is signed in advance is made to be given away, and is dead without its signature.
+func TestAddressesThatAreSignedInAdvanceStayWhole(t *testing.T) {
+	const key, session = "AKIA" + "IOSFODNN7EXAMPLE", "IQoJb3JpZ2lu" + "aB3dE5gH7jK9mN1pQ2sTaB3dE5gH7jK9mN1pQ2sTaB3dE5gH7jK9mN1pQ2sTaB3dE5gH7jK9mN1pQ2sTaB3dE5gH7jK9mN1pQ2sT"
+	const signature = "aB3dE5gH7jK9mN1pQ2sTaB3dE5gH7jK9mN1pQ2sTx4Z%3D"
+	amazon := "https://b.s3.amazonaws.com/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=" + key + "%2F20260101%2Feu-west-1%2Fs3%2Faws4_request&X-Amz-Date=20260101T000000Z&X-Amz-Expires=600&X-Amz-Security-Token=" +
+		session + "AB%2Fcd&X-Amz-Signature=" + strings.Repeat("0123456789abcdef", 4)
+	old := "https://b.s3.amazonaws.com/k?AWSAccessKeyId=" + key + "&Expires=1767225600&Signature=aB3dE5gH7jK9mN1pQ2sTaB3d%3D"
+	azure := "https://shop.blob.core.windows.net/c/f?sv=2024-11-04&sp=r&sig=" + signature
+	google := "https://storage.googleapis.com/b/o?X-Goog-Algorithm=GOOG4-RSA-SHA256&X-Goog-Credential=a%40example.org&X-Goog-Signature=" + strings.Repeat("0123456789abcdef", 32)
+	api := described(t, `{"type":"object","properties":{"link":{"type":"string","format":"uri"},"file":{"type":"string"},"untyped":{"format":"uri"},"anything":{},"more":{"type":"object"}}}`)
+	for _, tt := range []struct{ name, answer, want string }{
+		{"of Amazon", `{"link":"` + amazon + `"}`, ""},
+		{"of Amazon, the older form", `{"link":"` + old + `"}`, ""},
+		{"of Azure", `{"link":"` + azure + `"}`, ""},
+		{"of Google", `{"link":"` + google + `"}`, ""},
+		{"under a declared text", `{"file":"` + amazon + `"}`, ""},
+		{"where a format is all that is declared", `{"untyped":"` + azure + `"}`, ""},
+		{"where nothing is declared", `{"more":{"link":"` + azure + `"}}`, `{"more":{"link":"` + strings.Replace(azure, signature, "[redacted cloud_secret]", 1) + `"}}`},
+		{"where anything may stand", `{"anything":"` + old + `"}`, `{"anything":"` + strings.Replace(old, key, "[redacted cloud_secret]", 1) + `"}`},
+		{"in a sentence", `{"file":"see ` + azure + `"}`, `{"file":"see ` + strings.Replace(azure, signature, "[redacted cloud_secret]", 1) + `"}`},
+		{"a key in another parameter", `{"link":"https://example.org/?key=` + key + `"}`, `{"link":"https://example.org/?key=[redacted cloud_secret]"}`},
+		{"a key in the path", `{"link":"https://example.org/X-Amz-Credential=` + key + `"}`, `{"link":"https://example.org/X-Amz-Credential=[redacted cloud_secret]"}`},
+		{"a token in such an address", `{"link":"https://example.org/?X-Amz-Credential=` + aToken + `"}`, `{"link":"https://example.org/?X-Amz-Credential=[redacted token]"}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, api, nil)
+			r.body = tt.answer
+			want := tt.want
+			if want == "" {
+				want = tt.answer
+			}
+			if _, got := r.ask(t, nil, "POST", "/things", ""); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+			if n := len(r.board.All()); (n == 0) != (tt.want == "") {
+				t.Errorf("%d alerts", n)
+			}
+		})
+	}
+}
+
 func TestAlertsEndWhenNothingWasSeenForAnHour(t *testing.T) {
 	board, now := new(alert.Board), time.Unix(1e9, 0)
 	s := newSightings(board, func() time.Time { return now })

@@ -129,7 +129,7 @@ type Place struct {
 	// front of the text.
 	Name []byte
 	// Declared says that a description says what stands here. A number under the name of an id, an order or a phone is
-	// Doubtful then.
+	// Doubtful then, and an address that is signed in advance holds no secret of a cloud.
 	Declared bool
 	// Number says that a description wants a number here. One is Doubtful then, unless its name tells what it is.
 	Number bool
@@ -225,12 +225,13 @@ type scan struct {
 	found []Match
 	own   int // found before are the caller's
 
-	done  int  // what stands before is decided
-	later span // a cloud secret that stands ahead of what was looked at; its to is 0: none does
-	read  int  // digits before were looked at
-	jwt   int  // base64url before is part of a word that is no JSON Web Token
-	last  span // the word in front of a number that was looked at last
-	jwk   int  // members before stand in objects that were judged
+	done           int  // what stands before is decided
+	later          span // a cloud secret that stands ahead of what was looked at; its to is 0: none does
+	read           int  // digits before were looked at
+	jwt            int  // base64url before is part of a word that is no JSON Web Token
+	last           span // the word in front of a number that was looked at last
+	linked, isLink bool // whether the text is one address, once it was asked
+	jwk            int  // members before stand in objects that were judged
 
 	runs  [6]stretch // where runs of the classes of anchors end
 	steps int        // bytes that rules have read
@@ -321,6 +322,9 @@ func (s *scan) addDoubtful(k Kind, from, to int, doubtful bool) {
 
 func (s *scan) note(m Match) {
 	from, to := m.From, m.To
+	if m.Kind == CloudSecret && s.presigned(from) {
+		return
+	}
 	if to > s.later.from {
 		s.due(from)
 		s.later = span{}
