@@ -62,6 +62,7 @@ cross: needs-go
 test: needs suites build vet lint cross
 	cd conformance && $(GO) run ./cmd/github -yett ../bin/yett -openapi $(SUITES)/github.json -fixtures $(SUITES)/fixtures
 	cd conformance && $(GO) run ./cmd/h2spec -yett ../bin/yett
+	cd conformance && $(GO) test ./cmd/secrets
 	cd conformance && $(GO) run ./cmd/secrets -yett ../bin/yett
 	cd conformance && $(GO) run ./cmd/kill -yett ../bin/yett -n 10 -ready 20s
 	cd conformance && $(GO) run ./cmd/records -yett ../bin/yett -edits 500 -kills 3
