@@ -44,15 +44,14 @@ Issuers are known only to a running gateway.`,
 			if len(args) == 0 && !stdin || stdin && text != "-" {
 				return usage("yett token inspect - < token.txt", "name one token, or - to read it from stdin")
 			}
+			var err error
 			if text == "-" {
-				b, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), maxTokenText))
-				if err != nil {
+				if text, err = tokenFrom(cmd.InOrStdin()); err != nil {
 					return err
 				}
-				text = strings.TrimSpace(string(b))
 			}
 			var in token.Inspection
-			err := a.withAdmin(cmd.Context(), func(c *admin.Client) error {
+			err = a.withAdmin(cmd.Context(), func(c *admin.Client) error {
 				return c.Call(cmd.Context(), "POST", "/tokens/inspect", map[string]string{"token": text}, &in)
 			})
 			if err != nil {
@@ -70,6 +69,12 @@ Issuers are known only to a running gateway.`,
 		}}
 	cmd.Flags().BoolVar(&stdin, "stdin", false, "read the token from stdin, as - does")
 	return cmd
+}
+
+// tokenFrom reads a token from stdin.
+func tokenFrom(in io.Reader) (string, error) {
+	b, err := io.ReadAll(io.LimitReader(in, maxTokenText))
+	return strings.TrimSpace(string(b)), err
 }
 
 func (a *app) printInspection(in token.Inspection) {
@@ -111,9 +116,28 @@ func (a *app) printInspection(in token.Inspection) {
 func (a *app) tokenRevoke() *cobra.Command {
 	in := make(map[string]any)
 	var id, subject, client, before, issuer, reason string
-	cmd := &cobra.Command{Use: "revoke --id J | --subject S | --client C | --issued-before T", Short: "take tokens back; there is no way to take that back", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "revoke --id J | --subject S | --client C | --issued-before T | -", Short: "take tokens back; there is no way to take that back",
+		Args: cobra.MaximumNArgs(1),
+		Long: `Take tokens back; there is no way to take that back.
+
+With - a token is read from stdin, and taken back by its id (jti) and its issuer.
+It is never an argument: other users of the machine can see those.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
 			named := 0
+			if len(args) == 1 {
+				if args[0] != "-" || id+subject+client+issuer+before != "" {
+					return usage("yett token revoke - < token.txt", "the token comes from stdin, and names its id and its issuer itself")
+				}
+				text, err := tokenFrom(cmd.InOrStdin())
+				if err != nil {
+					return err
+				}
+				if text == "" {
+					return usage("yett token revoke - < token.txt", "there is no token in the input")
+				}
+				in["token"] = text
+				named++
+			}
 			for name, value := range map[string]string{"id": id, "subject": subject, "client": client, "issuer": issuer, "reason": reason} {
 				if value != "" {
 					in[name] = value
@@ -132,7 +156,7 @@ func (a *app) tokenRevoke() *cobra.Command {
 			if named > 1 || named == 0 && before == "" {
 				return usage("yett token revoke --subject greta", "name one of --id, --subject, --client, or a moment: --issued-before")
 			}
-			var r token.Revocation
+			var r token.Revoked
 			err := a.withAdmin(cmd.Context(), func(c *admin.Client) error {
 				return c.Call(cmd.Context(), "POST", "/tokens/revoke", in, &r)
 			})
@@ -142,7 +166,10 @@ func (a *app) tokenRevoke() *cobra.Command {
 			if a.json {
 				return a.printJSON(r)
 			}
-			a.out.Println(a.out.Bold("Revoked: " + harmless(tokensOf(r)) + "."))
+			a.out.Println(a.out.Bold("Revoked: " + harmless(tokensOf(r.Revocation)) + "."))
+			if r.Warning != "" {
+				a.err.Printf("%s The issuer %s: %s.\n", a.err.Soon("!"), harmless(r.Issuer), r.Warning)
+			}
 			a.out.Println("It holds from the next request on, on other nodes within a second. There is no way back but a new token.")
 			if r.Until.After(r.Created) {
 				a.out.Println("An issuer's clock may be a minute ahead: what it issues until " + r.Until.UTC().Format(time.TimeOnly) + " UTC is refused too.")

@@ -12,7 +12,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"yett/api"
@@ -47,6 +50,12 @@ func (t *Tokens) checks() []practice.Check {
 			Asks:  "Can each issuer be asked, and are its keys of today?",
 			Cites: []string{"OWASP API2:2023", "RFC 8725 section 3.8"},
 			Run:   func(ctx context.Context, _ practice.Target) practice.Finding { return t.reachable(ctx) },
+		},
+		{
+			ID:    "token/proofs",
+			Asks:  "Can clients elsewhere prove that a token is theirs?",
+			Cites: []string{"RFC 9449 section 4.3"},
+			Run:   func(context.Context, practice.Target) practice.Finding { return t.provable() },
 		},
 	}
 }
@@ -171,6 +180,33 @@ func (t *Tokens) reachable(ctx context.Context) practice.Finding {
 	}
 	f.Summary = fmt.Sprintf("%d issuers were looked at", len(seen))
 	return f
+}
+
+// provable looks at the addresses that proofs may name, where they are demanded or tokens came that need one. By default it is
+// that of this machine: whoever calls from elsewhere gets 401, whatever he proves.
+func (t *Tokens) provable() practice.Finding {
+	f := practice.Finding{Verdict: practice.Effective, Summary: "proofs may name the address that clients call"}
+	for _, p := range t.places.list() {
+		demanded := slices.ContainsFunc(p.trusts, func(tr *trust) bool { return tr.bound })
+		if p.origins == nil || len(p.trusts) == 0 || !demanded && !t.core.bound.Load() {
+			continue // without origins no requests come
+		}
+		f.Evidence = append(f.Evidence, practice.Evidence{What: p.name, Saw: strings.Join(p.origins, ", ")})
+		if !slices.ContainsFunc(p.origins, elsewhere) {
+			f.Verdict, f.Summary = practice.Weak, "proofs must name an address that only this machine can call"
+			f.Fix = "set public_url to the address under which clients call"
+		}
+	}
+	if len(f.Evidence) == 0 {
+		return practice.None("no token that is bound to a key was shown, and none is demanded")
+	}
+	return f
+}
+
+// elsewhere reports whether an origin is not this machine.
+func elsewhere(origin string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && !loopback(u.Hostname())
 }
 
 // state says what the issuer is good for now.

@@ -139,6 +139,40 @@ func TestKeysThatWereNotReadAgainAreAWeakness(t *testing.T) {
 	}
 }
 
+// TestProofsMustNameAnAddress: by default the gateway is called at localhost, and what a client elsewhere proves is refused.
+func TestProofsMustNameAnAddress(t *testing.T) {
+	is := newTestIssuer(t)
+	required := is.config(func(c *IssuerConfig) { c.DPoP = "required" })
+	bound := is.token(is.signers[0], nil, with{"cnf": with{"jkt": strings.Repeat("A", 43)}})
+	for _, tt := range []struct {
+		name, publicURL string
+		hosts           []string
+		config          Config
+		shown           string // a token
+		want            practice.Verdict
+	}{
+		{"nobody proves anything", "https://localhost:8443", nil, is.config(), is.token(is.signers[0], nil, nil), practice.NotApplicable},
+		{"proofs are demanded, and no address is set", "https://localhost:8443", nil, required, "", practice.Weak},
+		{"a token is bound to a key, and no address is set", "https://127.0.0.1:8443", nil, is.config(), bound, practice.Weak},
+		{"proofs are demanded, and the address is set", "https://api.example.org", nil, required, "", practice.Effective},
+		{"a token is bound to a key, and the address is set", "https://api.example.org", nil, is.config(), bound, practice.Effective},
+		{"the API has a host of its own", "https://localhost:8443", []string{"shop.example.org"}, required, "", practice.Effective},
+		{"there are no issuers", "https://localhost:8443", nil, Config{}, "", practice.NotApplicable},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tokens := newTokens(t, tt.config)
+			tokens.origins = originsOf(tt.publicURL, tt.hosts)
+			if tt.shown != "" {
+				ask(t, tokens.Check, nil, "Authorization: DPoP "+tt.shown)
+			}
+			f := find(t, tokens, "token/proofs").Run(t.Context(), nil)
+			if f.Verdict != tt.want || (f.Fix != "") != (tt.want == practice.Weak) {
+				t.Errorf("got %+v", f)
+			}
+		})
+	}
+}
+
 func find(t testing.TB, tokens *Tokens, id string) practice.Check {
 	t.Helper()
 	for _, c := range tokens.checks() {

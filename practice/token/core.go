@@ -29,6 +29,7 @@ type core struct {
 	revocations *revocations // nil: without a store
 	proofs      *proofs      // nil: without counters
 	cache       cache
+	bound       atomic.Bool // a token that is bound to a key was shown
 	cooldown    atomic.Int64
 	budget      atomic.Int64
 	answerAge   atomic.Int64 // of introspections

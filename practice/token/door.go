@@ -97,6 +97,9 @@ func (t *Tokens) checkBinding(x *exchange.Exchange, text string, dpop bool, v *v
 			return invalid("wrong certificate", err)
 		}
 	}
+	if v.jkt != "" && !t.core.bound.Load() {
+		t.core.bound.Store(true)
+	}
 	switch {
 	case v.jkt == "" && dpop:
 		return invalidf("wrong binding", "a token that is bound to no key, shown as if it were") // RFC 9449 section 7.1

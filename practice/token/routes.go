@@ -21,12 +21,12 @@ import (
 
 // routes are the calls of the admin API:
 //
-//	POST /tokens/revoke        {id | subject | client, issued_before, issuer, reason}; 201, the Revocation
+//	POST /tokens/revoke        {id | subject | client, issued_before, issuer, reason} or {token, reason}; 201, Revoked
 //	GET  /tokens/revocations   ?limit= (100); the newest first
 //	POST /tokens/inspect       {token}; the Inspection; 409 no_issuers where none is configured, or no gateway runs
 func (r *revocations) routes(t *Tokens) []practice.Route {
 	return []practice.Route{
-		{Pattern: "POST /tokens/revoke", Handler: r.answer(r.postRevoke)},
+		{Pattern: "POST /tokens/revoke", Handler: r.answer(func(req *http.Request) (int, any, error) { return r.postRevoke(req, t) })},
 		{Pattern: "GET /tokens/revocations", Handler: r.answer(r.getRevocations)},
 		{Pattern: "POST /tokens/inspect", Handler: r.answer(t.postInspect)},
 	}
@@ -52,8 +52,15 @@ func read(req *http.Request, into any) error {
 	return nil
 }
 
-func (r *revocations) postRevoke(req *http.Request) (int, any, error) {
+// Revoked is the answer to a revocation.
+type Revoked struct {
+	Revocation
+	Warning string `json:"warning,omitempty"` // it may not be what was meant
+}
+
+func (r *revocations) postRevoke(req *http.Request, t *Tokens) (int, any, error) {
 	var in struct {
+		Token        string    `json:"token"`
 		ID           string    `json:"id"`
 		Subject      string    `json:"subject"`
 		Client       string    `json:"client"`
@@ -66,8 +73,46 @@ func (r *revocations) postRevoke(req *http.Request) (int, any, error) {
 	}
 	a := practice.ActionOf(req.Context())
 	a.Target, a.Person = cmp.Or(in.ID, in.Client), in.Subject
-	rev, err := r.revoke(req.Context(), NewRevocation(in))
-	return http.StatusCreated, rev, err
+	n := NewRevocation{ID: in.ID, Subject: in.Subject, Client: in.Client, IssuedBefore: in.IssuedBefore, Issuer: in.Issuer, Reason: in.Reason}
+	if in.Token != "" {
+		if err := n.byToken(in.Token); err != nil {
+			return 0, nil, err
+		}
+	}
+	rev, err := r.revoke(req.Context(), n)
+	if err != nil {
+		return 0, nil, err
+	}
+	out := Revoked{Revocation: rev}
+	if rev.Issuer != "" && !t.mayTrust(rev.Issuer) {
+		out.Warning = "no issuer of that name is trusted here, so it takes nothing back that is good now"
+	}
+	return http.StatusCreated, out, nil
+}
+
+// byToken makes n the revocation of one token, by what it says itself: nobody takes more back than what he has.
+func (n *NewRevocation) byToken(text string) error {
+	if n.ID != "" || n.Subject != "" || n.Client != "" || n.Issuer != "" {
+		return &FieldError{"token", "names its id and its issuer itself (leave id, subject, client and issuer out)"}
+	}
+	claims, ok := claimsOf(text)
+	if !ok || claims.ID == "" {
+		return &FieldError{"token", "is no JWT with an id, jti (revoke by its subject or client)"}
+	}
+	n.ID, n.Issuer = claims.ID, claims.Issuer
+	return nil
+}
+
+// mayTrust reports whether an issuer is trusted anywhere, or cannot be told, because no issuers are known.
+func (t *Tokens) mayTrust(issuer string) bool {
+	none := true
+	for _, p := range t.places.list() {
+		if p.byName[issuer] != nil {
+			return true
+		}
+		none = none && len(p.trusts) == 0
+	}
+	return none
 }
 
 func (r *revocations) getRevocations(req *http.Request) (int, any, error) {

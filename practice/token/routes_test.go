@@ -72,6 +72,58 @@ func TestTheAdminAPI(t *testing.T) {
 	}
 }
 
+// TestATokenItselfIsRevoked: whoever has the text of a token need not take it apart. It is revoked by its id, and no other.
+func TestATokenItselfIsRevoked(t *testing.T) {
+	is := newTestIssuer(t)
+	tokens := newTokens(t, is.config(), withRevocations(t))
+	text, other := is.token(is.signers[0], nil, with{"jti": "j1"}), is.token(is.signers[0], nil, with{"jti": "j2"})
+	for _, tt := range []struct {
+		name, body string
+		status     int
+		has        string
+	}{
+		{"it has no id", `{"token":"` + is.token(is.signers[0], nil, with{"jti": nil}) + `"}`, 422, "/token"},
+		{"it is no JWT", `{"token":"opaque"}`, 422, "/token"},
+		{"another id beside it", `{"token":"` + text + `","id":"j2"}`, 422, "/token"},
+		{"another issuer beside it", `{"token":"` + text + `","issuer":"https://id.example.org"}`, 422, "/token"},
+		{"a moment beside it", `{"token":"` + text + `","issued_before":"2026-11-24T03:00:00Z"}`, 422, "/issued_before"},
+		{"it alone", `{"token":"` + text + `","reason":"pasted"}`, 201, `"kind":"id","name":"j1","issuer":"` + is.URL + `","reason":"pasted"`},
+	} {
+		status, body := calls(t, tokens, "POST", "/tokens/revoke", tt.body)
+		if status != tt.status || !strings.Contains(body, tt.has) || strings.Contains(body, text) {
+			t.Errorf("%s: got %d %s", tt.name, status, body)
+		}
+	}
+	if v := show(t, tokens, text); v.cause != "revoked" {
+		t.Errorf("it: %+v", v)
+	}
+	if v := show(t, tokens, other); v.status != 204 {
+		t.Errorf("another: %+v", v)
+	}
+}
+
+// TestARevocationForAnIssuerThatIsNotTrusted is taken, because an issuer may come later, and says so, because it may be misspelt.
+func TestARevocationForAnIssuerThatIsNotTrusted(t *testing.T) {
+	is := newTestIssuer(t)
+	for _, tt := range []struct {
+		name   string
+		config Config
+		issuer string
+		warns  bool
+	}{
+		{"it is trusted", is.config(), is.URL, false},
+		{"it is not", is.config(), is.URL + "/", true},
+		{"none is named", is.config(), "", false},
+		{"no issuers are known, as where no gateway runs", Config{}, is.URL, false},
+	} {
+		tokens := newTokens(t, tt.config, withRevocations(t))
+		status, body := calls(t, tokens, "POST", "/tokens/revoke", `{"subject":"ines","issuer":"`+tt.issuer+`"}`)
+		if status != 201 || strings.Contains(body, `"warning"`) != tt.warns {
+			t.Errorf("%s: got %d %s", tt.name, status, body)
+		}
+	}
+}
+
 func TestWithoutIssuersTokensAreNotJudged(t *testing.T) {
 	tokens := newTokens(t, Config{}, withRevocations(t))
 	if status, body := calls(t, tokens, "POST", "/tokens/inspect", `{"token":"a.b.c"}`); status != 409 || !strings.Contains(body, "no_issuers") {

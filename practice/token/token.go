@@ -198,22 +198,28 @@ func (t *Tokens) ask(ctx context.Context, text string, sum *digest, l limits, wh
 
 // issuerOf returns the iss of a text that has the form of a JWT. Nothing of it is believed: it picks whom to ask.
 func issuerOf(text string) (string, bool) {
-	header, rest, _ := strings.Cut(text, ".")
-	payload, _, ok := strings.Cut(rest, ".")
+	claims, ok := claimsOf(text)
 	if !ok {
 		return "", false
 	}
+	return claims.Issuer, true
+}
+
+// claimsOf returns what a text that has the form of a JWT says of itself, of which nothing is to be believed.
+func claimsOf(text string) (*jose.Claims, bool) {
+	header, rest, _ := strings.Cut(text, ".")
+	payload, _, ok := strings.Cut(rest, ".")
+	if !ok {
+		return nil, false
+	}
 	h, err := base64.RawURLEncoding.DecodeString(header)
 	if err != nil || len(h) == 0 || h[0] != '{' {
-		return "", false
+		return nil, false
 	}
 	p, err := base64.RawURLEncoding.DecodeString(payload)
 	if err != nil {
-		return "", false
+		return nil, false
 	}
 	claims, err := jose.ParseClaims(p)
-	if err != nil {
-		return "", false
-	}
-	return claims.Issuer, true
+	return claims, err == nil
 }
