@@ -68,15 +68,48 @@ func (a *Answer) Streams() bool {
 	if a.Status >= 400 || a.unbroken {
 		return false
 	}
-	t, _, _ := strings.Cut(a.Header.Get("Content-Type"), ";")
-	switch t = strings.ToLower(strings.TrimSpace(t)); t {
-	case "text/event-stream", "application/x-ndjson", "application/ndjson", "application/jsonl",
-		"application/json-seq", "multipart/x-mixed-replace":
+	t := mediaType(a.Header.Get("Content-Type"))
+	switch t {
+	case "text/event-stream", "multipart/x-mixed-replace":
 		return true
 	case "text/plain":
 		return a.Length < 0
 	}
-	return false
+	return Records(t)
+}
+
+// Records reports whether a content type is that of a stream of JSON documents, one a line or in a sequence.
+func Records(contentType string) bool {
+	switch mediaType(contentType) {
+	case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/json-lines",
+		"application/jsonlines", "application/x-json-stream", "application/stream+json":
+		return true
+	}
+	return Sequence(contentType)
+}
+
+// Sequence reports whether a content type is that of a JSON sequence (RFC 7464, RFC 8091).
+func Sequence(contentType string) bool {
+	t := mediaType(contentType)
+	return t == "application/json-seq" || strings.HasSuffix(t, "+json-seq")
+}
+
+func mediaType(contentType string) string {
+	t, _, _ := strings.Cut(contentType, ";")
+	return strings.ToLower(strings.TrimSpace(t))
+}
+
+// Coding returns the content codings of the body on all lines, without those that change nothing; "" if the body is as it is.
+func (a *Answer) Coding() string {
+	var all []string
+	for _, line := range a.Header.Values("Content-Encoding") {
+		for coding := range strings.SplitSeq(line, ",") {
+			if coding = strings.ToLower(strings.TrimSpace(coding)); coding != "" && coding != "identity" {
+				all = append(all, coding)
+			}
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // Unbroken says that the body is looked at as one text: what is looked for may go over any of its pieces, so no client can

@@ -4,12 +4,15 @@
 package gateway_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -535,4 +538,109 @@ type canned struct {
 	fields  []string
 	body    string
 	chunked bool
+}
+
+func TestFieldsAreOfGoodAnswers(t *testing.T) {
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, `{"title":"gone","id":1}`)
+	}))
+	t.Cleanup(up.Close)
+	g := stand(t, up.URL, scoped, "")
+	if res, got := g.do("GET", "/one?fields=id", "", "X-API-Key", g.scopes("read")); res.StatusCode != 404 || got != `{"title":"gone"}` {
+		t.Errorf("got %d %s", res.StatusCode, got)
+	}
+}
+
+// TestRecordsLeaveOneByOne reads the first record before the second one is written.
+func TestRecordsLeaveOneByOne(t *testing.T) {
+	for mediaType, form := range map[string]string{
+		"application/x-ndjson":      "%s\n",
+		"application/ndjson":        "%s\n",
+		"application/jsonl":         "%s\n",
+		"application/x-jsonl":       "%s\n",
+		"application/json-lines":    "%s\n",
+		"application/jsonlines":     "%s\r\n",
+		"application/x-json-stream": "%s\n",
+		"application/stream+json":   "%s\n",
+		"application/json-seq":      "\x1e%s\n",
+		"application/geo+json-seq":  "\x1e%s\n",
+	} {
+		t.Run(mediaType, func(t *testing.T) {
+			read := make(chan struct{})
+			up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", mediaType)
+				_, _ = fmt.Fprintf(w, form, `{"id":1,"pw":"s","x":"y"}`) // the test reads it
+				_ = http.NewResponseController(w).Flush()
+				select {
+				case <-read:
+				case <-r.Context().Done():
+				}
+				_, _ = fmt.Fprintf(w, form, `{"id":2,"pw":"s"}`)
+			}))
+			t.Cleanup(up.Close)
+			description := strings.Replace(tagged, "application/json", mediaType, 1)
+			description = strings.Replace(description, "secret:", "pw:", 1)
+			g := stand(t, up.URL, description, "")
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			req, err := http.NewRequestWithContext(ctx, "GET", g.url("/one"), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := g.h1.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = res.Body.Close() }()
+			want := fmt.Sprintf(form, `{"id":1}`)
+			first := make([]byte, len(want))
+			if _, err := io.ReadFull(res.Body, first); err != nil || string(first) != want {
+				t.Fatalf("got %d %q, %v", res.StatusCode, first, err)
+			}
+			close(read)
+			if rest, err := io.ReadAll(res.Body); err != nil || string(rest) != fmt.Sprintf(form, `{"id":2}`) {
+				t.Errorf("got %q, %v", rest, err)
+			}
+		})
+	}
+}
+
+func TestCodingsOnSeveralLinesAreOne(t *testing.T) {
+	var z bytes.Buffer
+	w := gzip.NewWriter(&z)
+	if _, err := io.WriteString(w, `{"id":1,"secret":"s"}`); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		codings []string
+		status  int
+	}{
+		{[]string{"gzip"}, 200},
+		{[]string{"identity", "gzip"}, 200},
+		{[]string{"gzip", "identity"}, 200},
+		{[]string{"identity, gzip"}, 200},
+		{[]string{"", "gzip"}, 200},
+		{[]string{"gzip", "gzip"}, 502},
+		{[]string{"gzip, br"}, 502},
+		{[]string{"identity", "unknown"}, 502},
+	} {
+		t.Run(strings.Join(tt.codings, " and "), func(t *testing.T) {
+			up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				w.Header()["Content-Encoding"] = tt.codings
+				_, _ = w.Write(z.Bytes()) // the gate may have refused it
+			}))
+			t.Cleanup(up.Close)
+			g := stand(t, up.URL, tagged, "")
+			res, got := g.do("GET", "/one", "")
+			if res.StatusCode != tt.status || tt.status == 200 && (got != `{"id":1}` || res.Header.Get("Content-Encoding") != "") {
+				t.Errorf("got %d %q, coding %q", res.StatusCode, got, res.Header["Content-Encoding"])
+			}
+		})
+	}
 }

@@ -232,8 +232,8 @@ func (u *upstream) accept(x *exchange.Exchange, res *http.Response, cancel conte
 // decode undoes a content coding that the upstream chose although it was asked for none.
 func (u *upstream) decode(x *exchange.Exchange, res *http.Response) error {
 	a := &x.Answer
-	coding := strings.ToLower(strings.TrimSpace(a.Header.Get("Content-Encoding")))
-	if coding == "" || coding == "identity" || x.Request.Method == http.MethodHead || a.Status == http.StatusNotModified || a.Status == http.StatusNoContent {
+	coding := a.Coding()
+	if coding == "" || x.Request.Method == http.MethodHead || a.Status == http.StatusNotModified || a.Status == http.StatusNoContent {
 		return nil
 	}
 	var plain io.Reader

@@ -22,10 +22,11 @@ import (
 type form uint8
 
 const (
-	opaque  form = iota // not at all
-	whole               // one JSON document
-	records             // JSON documents, one a line
-	events              // server-sent events
+	opaque   form = iota // not at all
+	whole                // one JSON document
+	records              // JSON documents, one a line
+	sequence             // JSON documents behind separators
+	events               // server-sent events
 	text
 )
 
@@ -33,15 +34,16 @@ func formOf(contentType string) form {
 	typ, _, _ := strings.Cut(contentType, ";")
 	typ = strings.ToLower(strings.TrimSpace(typ))
 	switch {
+	case exchange.Sequence(typ):
+		return sequence
+	case exchange.Records(typ):
+		return records
 	case api.FormOf(contentType) == api.JSON, strings.HasSuffix(typ, "+json"), typ == "application/json", typ == "text/json":
 		return whole
 	case typ == "text/event-stream":
 		return events
 	}
 	switch typ {
-	case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/json-seq",
-		"application/json-lines", "application/stream+json", "application/jsonlines", "application/x-json-stream":
-		return records
 	case "application/xml", "application/javascript", "application/yaml", "application/x-yaml", "application/sql",
 		"application/x-www-form-urlencoded", "application/x-pem-file", "application/toml", "application/csv":
 		return text
@@ -201,13 +203,13 @@ func (v *View) Response(x *exchange.Exchange) error {
 		a.Header.Del("Content-Encoding") // a GET is answered without
 		return nil
 	}
-	if coding := a.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+	if coding := a.Coding(); coding != "" {
 		return refuse(errors.New("content coding " + coding))
 	}
 	if f == text {
 		a.Unbroken()
 	}
-	p := v.pass(x, f, v.describe(a.Status, contentType))
+	p := v.pass(x, f, a.Status, contentType)
 	a.AddFilter(p)
 	x.Defer(p.done)
 	return nil
@@ -231,7 +233,8 @@ func (v *View) describe(status int, contentType string) *schema.Schema {
 }
 
 // pass readies the way of a body.
-func (v *View) pass(x *exchange.Exchange, f form, s *schema.Schema) *pass {
+func (v *View) pass(x *exchange.Exchange, f form, status int, contentType string) *pass {
+	s := v.describe(status, contentType)
 	p := take()
 	p.start(x, v.rules)
 	p.form, p.schema, p.judge, p.opens = f, s, v.judge, v.opens
@@ -239,7 +242,7 @@ func (v *View) pass(x *exchange.Exchange, f form, s *schema.Schema) *pass {
 	if s != nil {
 		shape = s.Shape()
 	}
-	if f == records && shape != nil && !shape.Types().Has(schema.Object) && shape.Types().Has(schema.Array) {
+	if (f == records || f == sequence) && shape != nil && !shape.Types().Has(schema.Object) && shape.Types().Has(schema.Array) {
 		// The schema is of all records together: each is an item.
 		p.root = place{shape: shape.Item(0), rule: v.rules.item(v.rules.of(shape), shape.Item(0))}
 		p.schema, p.judge = nil, nil
@@ -252,7 +255,10 @@ func (v *View) pass(x *exchange.Exchange, f form, s *schema.Schema) *pass {
 		p.schema, p.judge = nil, nil
 		p.root.shape = nil
 	}
-	p.root.sel, p.root.body = selected(x.Answer.Selected()), true
+	p.root.body = true
+	if status < 300 { // what an error says nobody can choose from
+		p.root.sel = selected(x.Answer.Selected())
+	}
 	return p
 }
 
@@ -367,7 +373,7 @@ func (v *View) Preview(x *exchange.Exchange, status int, contentType string, bod
 	if !v.looksAt(f) {
 		return body, nil
 	}
-	p := v.pass(x, f, v.describe(status, contentType))
+	p := v.pass(x, f, status, contentType)
 	p.judge = nil // nobody is there to be told
 	defer p.end()
 	return p.Filter(nil, body, false, true)

@@ -139,3 +139,28 @@ func TestAnEventOrRecordIsBounded(t *testing.T) {
 		})
 	}
 }
+
+func TestASequenceMayHoldLineBreaks(t *testing.T) {
+	v := compiled(t, things, nil)
+	for _, tt := range []struct{ name, in, out string }{
+		{"one a line", "\x1e{\"id\":1,\"x\":2}\n\x1e{\"id\":2}\n", "\x1e{\"id\":1}\n\x1e{\"id\":2}\n"},
+		{"over lines", "\x1e{\"id\":1,\n\"x\":{\n\"y\":[\n2]\n}\n}\n\x1e\n{\"id\":2}\n", "\x1e{\"id\":1\n}\n\x1e\n{\"id\":2}\n"},
+		{"brackets in texts", "\x1e{\"name\":\"[\\\"{\",\n\"x\":1}\n\x1e{\"id\":2}\n", "\x1e{\"name\":\"[\\\"{\"}\n\x1e{\"id\":2}\n"},
+		{"without an end", "\x1e{\"id\":1,\n\"x\":2}", "\x1e{\"id\":1}"},
+		{"nothing", "\x1e\n", "\x1e\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for size := range len(tt.in) + 1 {
+				s := view.Sizes{Pieces: func() int { return 1 + size }}
+				if got, err := v.Pieces(new(exchange.Exchange), "application/json-seq", []byte(tt.in), s); err != nil || string(got) != tt.out {
+					t.Fatalf("in pieces of %d: got %q, %v, want %q", size+1, got, err, tt.out)
+				}
+			}
+		})
+	}
+	for _, bad := range []string{"\x1e{\"id\":1,\n\x1e{\"id\":2}\n", "\x1e}\n{\n", "\x1e{\"id\":\"\n\"}\n", "\x1e" + strings.Repeat("[\n", 600)} {
+		if got, err := v.Pieces(new(exchange.Exchange), "application/json-seq", []byte(bad), view.Sizes{}); problem.Code(err) != "upstream_json" {
+			t.Errorf("%q: got %q, %v", bad, got, err)
+		}
+	}
+}

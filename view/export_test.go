@@ -22,7 +22,7 @@ type Sizes struct {
 // Pieces is Preview for a body that comes in pieces.
 func (v *View) Pieces(x *exchange.Exchange, contentType string, body []byte, s Sizes) (out []byte, err error) {
 	f := formOf(contentType)
-	p := v.pass(x, f, v.describe(200, contentType))
+	p := v.pass(x, f, 200, contentType)
 	defer p.end()
 	if s.Did != nil {
 		defer func() {
@@ -63,7 +63,7 @@ func (v *View) Pieces(x *exchange.Exchange, contentType string, body []byte, s S
 
 // Feed sends body through a pass in pieces, as an exchange does, and calls send with what leaves.
 func (v *View) Feed(x *exchange.Exchange, held, body []byte, size int, send func([]byte)) ([]byte, error) {
-	p := v.pass(x, whole, v.describe(200, "application/json"))
+	p := v.pass(x, whole, 200, "application/json")
 	defer p.end()
 	for len(body) > 0 {
 		n := min(size, len(body))

@@ -112,7 +112,7 @@ func (p *pass) Resizes() bool { return true }
 // Filter takes the next piece of the body. What it keeps back it must, whether or not somebody waits.
 func (p *pass) Filter(dst, chunk []byte, _, last bool) ([]byte, error) {
 	switch p.form {
-	case records:
+	case records, sequence:
 		return p.records(dst, chunk, last)
 	case events:
 		return p.events(dst, chunk, last)

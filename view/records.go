@@ -9,8 +9,8 @@ import (
 	"yett/jsonstream"
 )
 
-// records passes a stream of JSON records on, each as soon as it is here whole: one a line (NDJSON, JSON Lines), with a
-// record separator before it where the type is a JSON sequence (RFC 7464).
+// records passes a stream of JSON records on, each as soon as it is here whole: one a line (NDJSON, JSON Lines), or with a
+// record separator before it and over as many lines as it takes where the type is a JSON sequence (RFC 7464).
 func (p *pass) records(dst, chunk []byte, last bool) ([]byte, error) {
 	p.add(chunk)
 	done := 0
@@ -22,14 +22,34 @@ func (p *pass) records(dst, chunk []byte, last bool) ([]byte, error) {
 				break
 			}
 			end = len(p.buf)
+		} else if open, err := p.goesOn(end); open || err != nil {
+			if err != nil {
+				return dst, err
+			}
+			p.seen = end
+			continue
 		}
 		var err error
 		if dst, err = p.record(dst, p.buf[done:end]); err != nil {
 			return dst, err
 		}
 		done, p.seen = end, end
+		p.long.scanner = scanner{pos: end, commas: p.long.commas[:0]}
 	}
 	return dst, p.keep(done)
+}
+
+// goesOn reports whether a record goes on behind the line that ends at end, as one of a sequence may (RFC 7464 section 2.2).
+func (p *pass) goesOn(end int) (bool, error) {
+	if p.form != sequence {
+		return false, nil
+	}
+	s := &p.long.scanner
+	if len(s.commas) == 0 {
+		s.commas = append(s.commas, -1)
+	}
+	err := s.scan(p.buf[:end], 0)
+	return s.depth > 0 || s.quoted, err
 }
 
 // keep holds on to what comes behind done, which is not whole yet.
@@ -37,6 +57,7 @@ func (p *pass) keep(done int) error {
 	if done > 0 {
 		p.buf = p.buf[:copy(p.buf, p.buf[done:])]
 		p.seen, p.line = p.seen-done, p.line-done
+		p.long.shift(done)
 	}
 	if len(p.buf) > p.leaf {
 		return broken(errTooLong)

@@ -28,7 +28,7 @@ func described(t testing.TB, schema string) *api.API {
 	t.Helper()
 	text := fmt.Sprintf(`{"openapi":"3.1.0","info":{"title":"t","version":"1"},
 		"paths":{"/things":{"get":{"operationId":"things","security":[],"x-yett-public":"test","responses":{"200":{"description":"d","content":{
-			"application/json":{"schema":%[1]s},"application/x-ndjson":{"schema":%[1]s},"text/event-stream":{"schema":%[1]s},"text/plain":{}}}}}}},
+			"application/json":{"schema":%[1]s},"application/x-ndjson":{"schema":%[1]s},"application/json-seq":{"schema":%[1]s},"text/event-stream":{"schema":%[1]s},"text/plain":{}}}}}}},
 		"components":{"schemas":{%[2]s}}}`, schema, common)
 	path := filepath.Join(t.TempDir(), "t.openapi.json")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

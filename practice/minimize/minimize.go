@@ -161,10 +161,5 @@ func structured(m *api.Media) bool {
 
 // readable reports whether the pass over bodies looks into this type member by member.
 func readable(mediaType string) bool {
-	switch mediaType {
-	case "text/json", "text/event-stream", "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl",
-		"application/json-seq", "application/json-lines", "application/jsonlines", "application/x-json-stream":
-		return true
-	}
-	return api.FormOf(mediaType) == api.JSON
+	return mediaType == "text/json" || mediaType == "text/event-stream" || exchange.Records(mediaType) || api.FormOf(mediaType) == api.JSON
 }
