@@ -30,6 +30,40 @@ type Found struct {
 	Matched int64 // records that match; a lower bound unless All
 	All     bool  // nothing was left unread
 	Of      int64 // records in the period
+	// Unreadable names what could not be read: what the rest says may not be all. At most maxUnreadable.
+	Unreadable []string
+}
+
+// unreadable collects what cannot be read of a log. One bad segment hides no other.
+type unreadable []string
+
+const maxUnreadable = 20
+
+// add reports whether err only says that a part of the log cannot be read.
+func (u *unreadable) add(err error) bool {
+	bad, ok := errors.AsType[*ledger.SegmentError](err)
+	if ok {
+		u.say(bad.Error())
+	}
+	return ok
+}
+
+func (u *unreadable) say(what string) {
+	if len(*u) < maxUnreadable {
+		*u = append(*u, what)
+	}
+}
+
+// An IncompleteError says that what was read is not all there should be.
+type IncompleteError struct{ Unreadable []string }
+
+func (e *IncompleteError) Error() string { return strings.Join(e.Unreadable, "; ") }
+
+func (u unreadable) err() error {
+	if len(u) == 0 {
+		return nil
+	}
+	return &IncompleteError{u}
 }
 
 // Query reads a search in the language of package search. Subjects and addresses in it are found by their pseudonyms.
@@ -52,52 +86,66 @@ func (l *Log) Query(ctx context.Context, text string) (*search.Query, error) {
 // Search returns the newest records that match, the newest first, at most limit. What is still in memory is found too.
 func (l *Log) Search(ctx context.Context, q *search.Query, limit int) (*Found, error) {
 	out := &Found{All: true}
-	err := l.each(func(g ledger.Segment) (bool, error) {
+	bad, err := l.each(func(g ledger.Segment) (bool, error) {
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
 		return true, l.searchIn(ctx, g, q, limit, out)
 	})
+	if out.Unreadable = append(out.Unreadable, bad...); len(out.Unreadable) > 0 {
+		out.All = false
+	}
 	return out, err
 }
 
-// each calls f with every segment, the newest first, until it says no.
-func (l *Log) each(f func(ledger.Segment) (bool, error)) error {
+// each calls f with every segment, the newest first, until it says no. It returns what cannot be read.
+func (l *Log) each(f func(ledger.Segment) (bool, error)) (bad unreadable, err error) {
 	if err := l.ledger.Flush(); err != nil {
 		// What no file takes is not found; the rest is.
 		l.o.Log.Error("records cannot be written", "error", err.Error())
 	}
-	all, err := l.ledger.Segments()
+	all, err := l.segments(&bad)
 	if err != nil {
-		return err
+		return bad, err
 	}
 	for _, g := range slices.Backward(all) {
 		more, err := f(g)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // removed meanwhile, because of its age
-		}
-		if err != nil || !more {
-			return err
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // removed meanwhile, because of its age
+		case bad.add(err):
+		case err != nil || !more:
+			return bad, err
 		}
 	}
-	return nil
+	return bad, nil
+}
+
+// segments returns the segments that can be read, the oldest first.
+func (l *Log) segments(bad *unreadable) ([]ledger.Segment, error) {
+	all, err := l.ledger.Segments()
+	for _, e := range l.ledger.Unreadable() {
+		bad.say(e.Error())
+	}
+	return all, err
 }
 
 // searchIn adds what matches in one segment.
 func (l *Log) searchIn(ctx context.Context, g ledger.Segment, q *search.Query, limit int, out *Found) (err error) {
 	var set search.Set
 	var exact bool
-	err = l.withIndex(g, func(s search.Source) error {
-		n, err := q.InPeriod(s)
-		if err != nil {
+	var n int
+	err = l.withIndex(g, func(s search.Source) (err error) {
+		if n, err = q.InPeriod(s); err != nil {
 			return err
 		}
-		out.Of += int64(n)
 		set, exact, err = q.Select(s)
 		return err
 	})
-	if err != nil || set.Count() == 0 {
+	if err != nil {
 		return err
+	}
+	if out.Of += int64(n); set.Count() == 0 {
+		return nil
 	}
 	if exact {
 		out.Matched += int64(set.Count())
@@ -134,7 +182,8 @@ func (l *Log) searchIn(ctx context.Context, g ledger.Segment, q *search.Query, l
 		}
 		var e Entry
 		if err := json.Unmarshal(line, &e); err != nil {
-			return fmt.Errorf("record %d of segment %s: %w (yett log verify tells more)", i, g.Name, err)
+			(*unreadable)(&out.Unreadable).say(fmt.Sprintf("record %d of segment %s: %v (yett log verify tells more)", i, g.Name, err))
+			continue
 		}
 		out.Records = append(out.Records, e)
 	}
@@ -147,11 +196,26 @@ type live struct {
 	builder *search.Builder
 }
 
-// withIndex calls f with the index of a segment. One that has none, because it is open still, is read.
-func (l *Log) withIndex(g ledger.Segment, f func(search.Source) error) (err error) {
+// withIndex calls f with the index of a segment, and once more where that index turns out not to be one. A segment that has
+// none, because it is open still, is read.
+func (l *Log) withIndex(g ledger.Segment, f func(search.Source) error) error {
+	err := l.indexed(g, f)
+	switch {
+	case errors.Is(err, search.ErrIndex):
+		l.spoilt(g, err)
+		return l.withLive(g, f)
+	case errors.Is(err, errNoIndex):
+		return l.withLive(g, f)
+	}
+	return err
+}
+
+var errNoIndex = errors.New("a segment has no index")
+
+func (l *Log) indexed(g ledger.Segment, f func(search.Source) error) (err error) {
 	file, err := os.Open(g.IndexFile())
 	if errors.Is(err, fs.ErrNotExist) {
-		return l.withLive(g, f)
+		return errNoIndex
 	}
 	if err != nil {
 		return err
@@ -163,12 +227,27 @@ func (l *Log) withIndex(g ledger.Segment, f func(search.Source) error) (err erro
 	}
 	ix, err := search.OpenIndex(file, info.Size())
 	if err != nil {
-		// An index is made of lines, so a broken one costs time only.
-		l.o.Log.Error("an index of the records cannot be used (yett log verify tells more)", "segment", g.Name, "error", err.Error())
-		return l.withLive(g, f)
+		return err
+	}
+	if int64(ix.Len()) != g.Count {
+		return fmt.Errorf("%w: it has %d lines instead of %d", search.ErrIndex, ix.Len(), g.Count)
 	}
 	return f(ix)
 }
+
+// spoilt removes an index that is not as it was written, and says so. It is made of lines, so that costs time only: tidy makes
+// it anew.
+func (l *Log) spoilt(g ledger.Segment, why error) {
+	l.o.Log.Error("an index of the records is not as it was written, and is made anew (yett log verify tells whether the records are)", "segment", g.Name, "error", why.Error())
+	if l.o.Alerts != nil {
+		l.o.Alerts.Raise(indexAlert, "", "the index of segment "+g.Name+" is not as it was written, and is made anew; yett log verify tells whether the records are")
+	}
+	if err := os.Remove(g.IndexFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		l.o.Log.Error("an index of the records cannot be removed", "segment", g.Name, "error", err.Error())
+	}
+}
+
+const indexAlert = "records_index_altered"
 
 func (l *Log) withLive(g ledger.Segment, f func(search.Source) error) (err error) {
 	l.indexing.Lock()
@@ -217,10 +296,13 @@ func (l *Log) Find(ctx context.Context, id string) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(found.Records) == 0 {
-		return nil, ErrNotFound
+	switch {
+	case len(found.Records) > 0:
+		return &found.Records[0], nil
+	case len(found.Unreadable) > 0:
+		return nil, errors.Join(ErrNotFound, &IncompleteError{found.Unreadable})
 	}
-	return &found.Records[0], nil
+	return nil, ErrNotFound
 }
 
 // slack is how far the time in an id may be from that of its record.
@@ -229,7 +311,7 @@ const slack = 2 * time.Second
 // Last returns the newest n lines, the oldest of them first. Those that cannot be read are left out.
 func (l *Log) Last(n int) ([]Entry, error) {
 	var out []Entry
-	err := l.each(func(g ledger.Segment) (_ bool, err error) {
+	_, err := l.each(func(g ledger.Segment) (_ bool, err error) {
 		r, err := g.Open()
 		if err != nil {
 			return false, err
@@ -251,24 +333,89 @@ func (l *Log) Last(n int) ([]Entry, error) {
 	return out, err
 }
 
-// Export yields the lines that match, the oldest first, as they lie in the log: nothing sealed is opened.
+// Export yields the lines that match, the oldest first, as they lie in the log: nothing sealed is opened. It reads every
+// line and trusts no index. Where something cannot be read it goes on with the rest, and the error is an *IncompleteError.
 func (l *Log) Export(ctx context.Context, q *search.Query, yield func(line []byte) error) error {
+	since, _ := q.Period()
+	return l.oldest(func(g ledger.Segment, next string) error {
+		// What stands in a segment was written before the day of the next one was over, and began before it was written.
+		day, err := time.Parse(time.DateOnly, next[:min(len(next), len(time.DateOnly))])
+		if err == nil && since.After(day.AddDate(0, 0, 2)) {
+			return nil
+		}
+		return l.exportOf(ctx, g, q, yield)
+	})
+}
+
+// matching is Export by way of the indexes.
+func (l *Log) matching(ctx context.Context, q *search.Query, yield func(line []byte) error) error {
+	return l.oldest(func(g ledger.Segment, _ string) error { return l.matchingIn(ctx, g, q, yield) })
+}
+
+// oldest calls f with every segment, the oldest first, and the name of the one after it.
+func (l *Log) oldest(f func(g ledger.Segment, next string) error) error {
 	if err := l.ledger.Flush(); err != nil {
 		return err // an export that silently lacks something is none
 	}
-	all, err := l.ledger.Segments()
+	var bad unreadable
+	all, err := l.segments(&bad)
 	if err != nil {
 		return err
 	}
-	for _, g := range all {
-		if err := l.exportOf(ctx, g, q, yield); err != nil {
+	for i, g := range all {
+		next := ""
+		if i+1 < len(all) {
+			next = all[i+1].Name
+		}
+		if err := f(g, next); err != nil && !bad.add(err) && !bad.more(err) {
 			return err
 		}
+	}
+	return bad.err()
+}
+
+// more takes over what else is incomplete.
+func (u *unreadable) more(err error) bool {
+	e, ok := errors.AsType[*IncompleteError](err)
+	if ok {
+		for _, what := range e.Unreadable {
+			u.say(what)
+		}
+	}
+	return ok
+}
+
+func (l *Log) exportOf(ctx context.Context, g ledger.Segment, q *search.Query, yield func([]byte) error) (err error) {
+	r, err := g.Open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	garbled := 0
+	for line, err := range r.Lines(0) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		matches, readable := q.Judge(line)
+		if !readable {
+			garbled++
+		}
+		if matches {
+			if err := yield(line); err != nil {
+				return err
+			}
+		}
+	}
+	if garbled > 0 {
+		return &IncompleteError{[]string{fmt.Sprintf("segment %s: %d of its lines are no records (yett log verify tells more)", g.Name, garbled)}}
 	}
 	return nil
 }
 
-func (l *Log) exportOf(ctx context.Context, g ledger.Segment, q *search.Query, yield func([]byte) error) (err error) {
+func (l *Log) matchingIn(ctx context.Context, g ledger.Segment, q *search.Query, yield func([]byte) error) (err error) {
 	var set search.Set
 	var exact bool
 	err = l.withIndex(g, func(s search.Source) (err error) {

@@ -293,13 +293,40 @@ func (l *Log) settle(ctx context.Context) {
 	}
 }
 
-const stuckAlert = "records_not_written"
+const (
+	stuckAlert      = "records_not_written"
+	unreadableAlert = "records_unreadable"
+	clockAlert      = "records_clock"
+)
+
+// troubles tells of what is wrong although records are written.
+func (l *Log) troubles() {
+	if l.o.Alerts == nil {
+		return
+	}
+	now := make(map[string]string)
+	for _, t := range l.ledger.Troubles() {
+		now[t.Kind] = t.Summary
+	}
+	for kind, name := range map[string]string{ledger.TroubleUnreadable: unreadableAlert, ledger.TroubleClock: clockAlert} {
+		if summary, wrong := now[kind]; wrong {
+			l.o.Alerts.Raise(name, "", summary)
+		} else {
+			l.o.Alerts.Clear(name, "")
+		}
+	}
+}
 
 // tidy gives closed segments their index, packs them, and removes old ones.
 func (l *Log) tidy(ctx context.Context) {
-	if err := l.ledger.Tidy(ctx); err != nil && ctx.Err() == nil {
-		l.o.Log.Error("old records cannot be packed", "error", err.Error())
+	if err := l.ledger.Tidy(ctx); err != nil {
+		if ctx.Err() == nil {
+			l.o.Log.Error("old records cannot be packed", "error", err.Error())
+		}
+	} else if l.o.Alerts != nil {
+		l.o.Alerts.Clear(indexAlert, "")
 	}
+	l.troubles()
 	if err := l.warm(); err != nil && ctx.Err() == nil {
 		l.o.Log.Error("the newest records cannot be indexed", "error", err.Error())
 	}
@@ -341,7 +368,7 @@ func (l *Log) writeAll(ctx context.Context, get func() []item) {
 }
 
 func (l *Log) writeItem(ctx context.Context, i *item) {
-	defer l.stuck.written.Store(i.seq)
+	defer l.stuck.wrote(i.seq)
 	switch {
 	case i.notice != nil:
 		i.notice.Seq = i.seq

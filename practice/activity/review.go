@@ -23,16 +23,18 @@ import (
 
 // A Review is the digest of a period: what differs from the one before it, for a person to look at and sign.
 type Review struct {
-	Since     time.Time `json:"since"`
-	Until     time.Time `json:"until"`
-	Requests  int64     `json:"requests"`
-	Refused   int64     `json:"refused"`
-	Failed    int64     `json:"failed"` // answered with 5xx
-	Lost      uint64    `json:"lost"`   // numbers without a record
-	Bad       string    `json:"bad,omitempty"`
-	Differs   []Differs `json:"differs"`
-	Signed    []Signed  `json:"signed"`
-	Truncated bool      `json:"truncated,omitempty"` // more differed than is told
+	Since    time.Time `json:"since"`
+	Until    time.Time `json:"until"`
+	Requests int64     `json:"requests"`
+	Refused  int64     `json:"refused"`
+	Failed   int64     `json:"failed"` // answered with 5xx
+	Lost     uint64    `json:"lost"`   // numbers without a record
+	Bad      string    `json:"bad,omitempty"`
+	// Unreadable names what could not be read: what the rest says may not be all.
+	Unreadable []string  `json:"unreadable,omitempty"`
+	Differs    []Differs `json:"differs"`
+	Signed     []Signed  `json:"signed"`
+	Truncated  bool      `json:"truncated,omitempty"` // more differed than is told
 }
 
 // Differs is one thing that was otherwise before.
@@ -69,6 +71,7 @@ type tally struct {
 	failures                  map[string]int64    // operation
 	actions                   map[[2]string]int64 // operation, actor
 	signed                    []Signed
+	bad                       unreadable
 }
 
 func newTally() *tally {
@@ -126,13 +129,17 @@ func (l *Log) tallied(ctx context.Context, since, until time.Time) (*tally, erro
 		return nil, err
 	}
 	t := newTally()
-	return t, l.Export(ctx, q, func(line []byte) error {
+	err = l.matching(ctx, q, func(line []byte) error {
 		var e Entry
 		if json.Unmarshal(line, &e) == nil {
 			t.add(&e)
 		}
 		return nil
 	})
+	if t.bad.more(err) {
+		err = nil
+	}
+	return t, err
 }
 
 // Review makes the digest of a period, beside the one of the same length before it.
@@ -160,6 +167,14 @@ func (l *Log) Review(ctx context.Context, since, until time.Time) (*Review, erro
 		}
 	}
 	r.compare(now, before)
+	for _, t := range []*tally{before, now, later} {
+		for _, what := range t.bad {
+			if !slices.Contains(r.Unreadable, what) {
+				r.Unreadable = append(r.Unreadable, what)
+				r.Differs = append([]Differs{{Kind: "Unreadable", Text: what}}, r.Differs...)
+			}
+		}
+	}
 	if report.Bad != nil {
 		r.Bad = report.Bad.Error()
 		r.Differs = append([]Differs{{Kind: "Altered", Text: r.Bad}}, r.Differs...)
@@ -269,6 +284,9 @@ func (l *Log) period(week, since, until string) (from, to time.Time, err error) 
 	default:
 		to = monday(now)
 		from = to.AddDate(0, 0, -7)
+	}
+	if from.After(now) {
+		return from, to, bad("the period begins on " + from.Format(time.DateOnly) + ", which is in the future (days are those of UTC)")
 	}
 	if !from.Before(to) || to.Sub(from) > maxPeriod {
 		return from, to, bad("the period must be one day to one year")

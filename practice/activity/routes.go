@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -62,7 +63,11 @@ func (l *Log) show(w http.ResponseWriter, r *http.Request) error {
 		e, err = l.Find(r.Context(), r.PathValue("id"))
 	}
 	if errors.Is(err, ErrNotFound) {
-		return &problem.Error{Status: http.StatusNotFound, Code: "unknown_record", Detail: "there is no record of this id"}
+		p := &problem.Error{Status: http.StatusNotFound, Code: "unknown_record", Detail: "there is no record of this id"}
+		if bad, ok := errors.AsType[*IncompleteError](err); ok {
+			p.Detail += " in what can be read; " + bad.Error()
+		}
+		return p
 	}
 	if err != nil {
 		return err
@@ -81,14 +86,17 @@ func (l *Log) reveal(ctx context.Context, e *Entry) {
 const maxListed = 10_000
 
 // limit reads how many records are wanted.
-func limit(r *http.Request, n int) (int, error) {
-	s := r.URL.Query().Get("limit")
+func limit(r *http.Request, n int) (int, error) { return number(r, "limit", n) }
+
+// number reads a number of records in a parameter, n where it is not there.
+func number(r *http.Request, name string, n int) (int, error) {
+	s := r.URL.Query().Get(name)
 	if s == "" {
 		return n, nil
 	}
 	v, err := strconv.Atoi(s)
 	if err != nil || v < 1 || v > maxListed {
-		return 0, &problem.Error{Status: http.StatusBadRequest, Code: "bad_limit", Detail: fmt.Sprintf("limit must be 1 to %d", maxListed)}
+		return 0, &problem.Error{Status: http.StatusBadRequest, Code: "bad_" + name, Detail: fmt.Sprintf("%s must be 1 to %d", name, maxListed)}
 	}
 	return v, nil
 }
@@ -103,9 +111,14 @@ func (l *Log) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	var bad unreadable
+	for _, e := range l.ledger.Unreadable() {
+		bad.say(e.Error())
+	}
 	return answer(w, struct {
 		Records []Entry `json:"records"`
-	}{entries})
+		State
+	}{entries, l.state(bad)})
 }
 
 // query reads the search in a request.
@@ -141,11 +154,48 @@ func (l *Log) search(w http.ResponseWriter, r *http.Request) error {
 		All     bool    `json:"all"`
 		Of      int64   `json:"of"`
 		Query   string  `json:"query"`
+		Period  Period  `json:"period"`
 		Took    float64 `json:"took"` // seconds
-	}{append([]Entry{}, found.Records...), found.Matched, found.All, found.Of, q.String(), time.Since(start).Seconds()})
+		State
+	}{append([]Entry{}, found.Records...), found.Matched, found.All, found.Of, q.String(), periodOf(q, l.o.Now()), time.Since(start).Seconds(), l.state(found.Unreadable)})
 }
 
-// export writes one record a line, the oldest first, with nothing sealed opened.
+// A Period is how the period of a search was understood.
+type Period struct {
+	Since   time.Time `json:"since,omitzero"`
+	Until   time.Time `json:"until,omitzero"`
+	Warning string    `json:"warning,omitempty"` // why nothing can lie in it
+}
+
+func periodOf(q *search.Query, now time.Time) Period {
+	var p Period
+	p.Since, p.Until = q.Period()
+	switch {
+	case p.Since.After(now):
+		p.Warning = "it begins in the future: it is " + now.UTC().Format("15:04 MST") + " now, and a time without a zone is UTC"
+	case !p.Until.IsZero() && !p.Since.Before(p.Until):
+		p.Warning = "it ends before it begins"
+	}
+	return p
+}
+
+// incomplete is the kind of a line at the end of a stream that says what is missing there. No record is of this kind.
+const incomplete = "incomplete"
+
+// tellIncomplete writes what is missing in a stream.
+func tellIncomplete(w io.Writer, all ...string) {
+	for _, what := range all {
+		b, err := json.Marshal(struct {
+			Kind  string `json:"kind"`
+			Cause string `json:"cause"`
+		}{incomplete, what})
+		if err == nil {
+			_, _ = w.Write(append(b, '\n')) // the reader is gone; nobody is left to tell
+		}
+	}
+}
+
+// export writes one record a line, the oldest first, with nothing sealed opened. What is missing stands at the end.
 func (l *Log) export(w http.ResponseWriter, r *http.Request) error {
 	q, err := l.query(r)
 	if err != nil {
@@ -158,16 +208,25 @@ func (l *Log) export(w http.ResponseWriter, r *http.Request) error {
 	l.settled(r.Context())
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	var buf []byte
-	err = l.Export(r.Context(), q, func(line []byte) error {
+	untold := 0
+	err = l.Export(r.Context(), q, func(line []byte) (err error) {
 		buf = append(buf[:0], line...)
 		if form == "ocsf" {
 			if buf, err = ocsf.Append(buf[:0], line); err != nil {
-				return err
+				untold++
+				return nil
 			}
 		}
-		_, err := w.Write(append(buf, '\n'))
+		_, err = w.Write(append(buf, '\n'))
 		return err
 	})
+	if untold > 0 {
+		tellIncomplete(w, fmt.Sprintf("%d records cannot be told as events of OCSF (--format yett has them)", untold))
+	}
+	if missing, ok := errors.AsType[*IncompleteError](err); ok {
+		tellIncomplete(w, missing.Unreadable...)
+		return nil
+	}
 	if err != nil {
 		l.o.Log.Error("an export of records ended before its time", "error", err.Error())
 		panic(http.ErrAbortHandler) // the reader sees that it is not whole
@@ -175,9 +234,14 @@ func (l *Log) export(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// tail writes new records that match, one a line, until the reader goes away.
+// tail writes new records that match, one a line, until the reader goes away; before them the newest that are there already, as
+// many as last says. Where it cannot go on it says why, in a line of its own.
 func (l *Log) tail(w http.ResponseWriter, r *http.Request) error {
 	q, err := l.query(r)
+	if err != nil {
+		return err
+	}
+	last, err := number(r, "last", 0)
 	if err != nil {
 		return err
 	}
@@ -185,14 +249,47 @@ func (l *Log) tail(w http.ResponseWriter, r *http.Request) error {
 	if err := out.Flush(); err != nil {
 		return &problem.Error{Status: http.StatusConflict, Code: "not_serving", Detail: "No gateway serves here."}
 	}
+	after := l.ledger.Seq()
+	err = l.earlier(r.Context(), w, q, last, after)
+	if err == nil {
+		err = l.followed(r.Context(), w, out, q, after)
+	}
+	if err != nil && r.Context().Err() == nil {
+		tellIncomplete(w, "the records cannot be read on: "+err.Error())
+	}
+	return nil
+}
+
+// earlier writes the newest records that match up to a number.
+func (l *Log) earlier(ctx context.Context, w io.Writer, q *search.Query, n int, upTo uint64) error {
+	if n == 0 {
+		return nil
+	}
+	found, err := l.Search(ctx, q, n)
+	if err != nil {
+		return err
+	}
+	for _, e := range slices.Backward(found.Records) {
+		if e.Seq > upTo {
+			continue // it comes
+		}
+		if err := l.writeEntry(ctx, w, &e); err != nil {
+			return err
+		}
+	}
+	return (unreadable)(found.Unreadable).err()
+}
+
+// followed writes records after a number as they come, until there is nobody to read them or they cannot be read.
+func (l *Log) followed(ctx context.Context, w io.Writer, out *http.ResponseController, q *search.Query, after uint64) (err error) {
 	s := newSource(l)
-	after := s.Last()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		records, err := s.Read(r.Context(), after, 512, 1<<20)
+		records, err := s.Read(ctx, after, 512, 1<<20)
 		if err != nil {
-			return nil // the reader sees the end; what is wrong with the log is told where it is written
+			return err
 		}
 		for _, rec := range records {
 			after = rec.Seq
@@ -200,30 +297,36 @@ func (l *Log) tail(w http.ResponseWriter, r *http.Request) error {
 				continue
 			}
 			var e Entry
-			if json.Unmarshal(rec.Line, &e) != nil {
-				continue
+			if err := json.Unmarshal(rec.Line, &e); err != nil {
+				return fmt.Errorf("record %d: %w", rec.Seq, err)
 			}
-			l.reveal(r.Context(), &e)
-			b, err := json.Marshal(e)
-			if err != nil {
-				return nil
-			}
-			if _, err := w.Write(append(b, '\n')); err != nil {
-				return nil
+			if err := l.writeEntry(ctx, w, &e); err != nil {
+				return err
 			}
 		}
+		if err := out.Flush(); err != nil {
+			return err
+		}
 		if len(records) > 0 {
-			if err := out.Flush(); err != nil {
-				return nil
-			}
 			continue
 		}
 		select {
 		case <-tick.C:
-		case <-r.Context().Done():
+		case <-ctx.Done():
 			return nil
 		}
 	}
+}
+
+// writeEntry writes one record with what is sealed of it.
+func (l *Log) writeEntry(ctx context.Context, w io.Writer, e *Entry) error {
+	l.reveal(ctx, e)
+	b, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
 }
 
 // Verify holds the log against its hashes, its checkpoints, the head in the store, and checkpoints exported before.
@@ -260,7 +363,10 @@ func (l *Log) verify(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, report)
+	return answer(w, struct {
+		*ledger.Report
+		State
+	}{report, l.state(nil)})
 }
 
 // checkpoint answers with the newest checkpoint, to be kept where nobody on this machine can change it.
@@ -309,7 +415,10 @@ func (l *Log) review(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, out)
+	return answer(w, struct {
+		*Review
+		Stuck *Stuck `json:"stuck,omitempty"`
+	}{out, l.state(nil).Stuck})
 }
 
 // sign records that somebody has looked at a period. It cannot be taken back: it is a line of the log, and is confirmed only

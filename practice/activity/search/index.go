@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"io"
 	"iter"
 	"maps"
@@ -103,16 +104,41 @@ func (b *Builder) scan(f field, take func([]byte) bool, s *Set) error {
 //
 //	magic, number of lines (4), first and last time (8 each), width of a time (1)
 //	for each field: place (4) and number of its terms (4)
-//	place of the times (4), SHA-256 of all before, cut to 16
+//	place of the times (4), SHA-256 of all before and of the sums, cut to 16
 //	for each field, for each term in order: place of the text (4), place of the lines (4), number of lines (4)
 //	texts, each behind its length (2); lines as differences (varint); times after the first one
+//	for each 4 KiB between the head and here: CRC-32C (4)
+//
+// The sums tell a bit that has turned, so that an answer that is not right is none. They are no proof against whoever writes
+// such files: verification is.
 const (
-	indexMagic = "yett index 1\n"
+	indexMagic = "yett index 2\n"
+	blockSize  = 4 << 10
 	headSize   = len(indexMagic) + 4 + 8 + 8 + 1 + int(indexed)*8 + 4 + 16
 	termSize   = 12
 )
 
-var errIndex = errors.New("not an index of a segment")
+// ErrIndex says that a file is not an index as it was written. It is made anew of the lines.
+var ErrIndex = errors.New("not an index of a segment")
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// sums are those of what lies behind the head.
+func sums(body []byte) []byte {
+	var all []byte
+	for block := range slices.Chunk(body, blockSize) {
+		all = binary.BigEndian.AppendUint32(all, crc32.Checksum(block, castagnoli))
+	}
+	return all
+}
+
+// headSum is the sum at the end of a head: of what stands before it, and of the sums.
+func headSum(head, sums []byte) []byte {
+	h := sha256.New()
+	h.Write(head)
+	h.Write(sums)
+	return h.Sum(nil)[:16]
+}
 
 // Encode returns the index as a file. The same lines make the same bytes.
 func (b *Builder) Encode() []byte {
@@ -166,9 +192,9 @@ func (b *Builder) Encode() []byte {
 		h = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(h, d[0]), d[1])
 	}
 	h = binary.BigEndian.AppendUint32(h, uint32(times)) // #nosec G115 -- as above
-	sum := sha256.Sum256(h)
-	copy(out, append(h, sum[:16]...))
-	return out
+	all := sums(out[headSize:])
+	copy(out, append(h, headSum(h, all)...))
+	return append(out, all...)
 }
 
 // Build makes the index of lines, for ledger.Options.
@@ -186,10 +212,12 @@ func Build(lines iter.Seq2[[]byte, error]) ([]byte, error) {
 	return b.Encode(), nil
 }
 
-// An Index is an index file.
+// An Index is an index file. It is for one goroutine.
 type Index struct {
 	r           io.ReaderAt
-	size        int64
+	size        int64 // without the sums
+	sums        []byte
+	blocks      map[int64][]byte // that were read
 	lines       int
 	least, most int64
 	width       int
@@ -197,31 +225,41 @@ type Index struct {
 	timesAt     int64
 }
 
-// OpenIndex reads the head of an index. The rest is read where a query asks for it; whatever it holds, no more than size is
-// taken.
+// OpenIndex reads the head of an index. The rest is read where a query asks for it, and held against its sums; whatever it
+// holds, no more than size is taken. A file that is not as it was written is ErrIndex, here or later.
 func OpenIndex(r io.ReaderAt, size int64) (*Index, error) {
 	h := make([]byte, headSize)
 	if _, err := r.ReadAt(h, 0); err != nil {
-		return nil, errIndex
+		return nil, ErrIndex
 	}
-	sum := sha256.Sum256(h[:headSize-16])
-	if !bytes.HasPrefix(h, []byte(indexMagic)) || !bytes.Equal(sum[:16], h[headSize-16:]) {
-		return nil, errIndex
+	if !bytes.HasPrefix(h, []byte(indexMagic)) {
+		return nil, ErrIndex
 	}
 	p := h[len(indexMagic):]
-	ix := &Index{r: r, size: size, lines: int(binary.BigEndian.Uint32(p)), width: int(p[20])}
+	ix := &Index{r: r, lines: int(binary.BigEndian.Uint32(p)), width: int(p[20])}
 	ix.least, ix.most = int64(binary.BigEndian.Uint64(p[4:])), int64(binary.BigEndian.Uint64(p[12:])) // #nosec G115 -- compared below
 	p = p[21:]
 	for f := range ix.dir {
 		ix.dir[f] = [2]uint32{binary.BigEndian.Uint32(p), binary.BigEndian.Uint32(p[4:])}
 		p = p[8:]
 		if int64(ix.dir[f][0])+int64(ix.dir[f][1])*termSize > size {
-			return nil, errIndex
+			return nil, ErrIndex
 		}
 	}
 	ix.timesAt = int64(binary.BigEndian.Uint32(p))
-	if ix.lines > maxLines || ix.width != 4 && ix.width != 8 || ix.least < 0 || ix.most < ix.least || ix.timesAt+int64(ix.lines*ix.width) != size {
-		return nil, errIndex
+	if ix.lines > maxLines || ix.width != 4 && ix.width != 8 || ix.least < 0 || ix.most < ix.least || ix.timesAt < int64(headSize) {
+		return nil, ErrIndex
+	}
+	ix.size = ix.timesAt + int64(ix.lines*ix.width)
+	ix.sums = make([]byte, (ix.size-int64(headSize)+blockSize-1)/blockSize*4)
+	if ix.size+int64(len(ix.sums)) != size {
+		return nil, ErrIndex
+	}
+	if _, err := r.ReadAt(ix.sums, ix.size); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if !bytes.Equal(headSum(h[:headSize-16], ix.sums), h[headSize-16:]) {
+		return nil, ErrIndex
 	}
 	return ix, nil
 }
@@ -231,16 +269,54 @@ func (ix *Index) Len() int { return ix.lines }
 
 func (ix *Index) span() (first, last int64) { return ix.least, ix.most }
 
+// bytes returns a part of the file, as it was written or not at all.
 func (ix *Index) bytes(at, n int64) ([]byte, error) {
-	if at < 0 || n < 0 || at+n > ix.size {
-		return nil, errIndex
+	if at < int64(headSize) || n < 0 || at+n > ix.size {
+		return nil, ErrIndex
 	}
-	b := make([]byte, n)
-	_, err := ix.r.ReadAt(b, at)
-	if errors.Is(err, io.EOF) && at+n == ix.size {
-		err = nil
+	first, last := (at-int64(headSize))/blockSize, (at+n-1-int64(headSize))/blockSize
+	if n == 0 || first == last {
+		b, err := ix.block(first)
+		if err != nil {
+			return nil, err
+		}
+		from := at - int64(headSize) - first*blockSize
+		return b[from : from+n : from+n], nil
+	}
+	b, err := ix.read(first, last)
+	if err != nil {
+		return nil, err
+	}
+	from := at - int64(headSize) - first*blockSize
+	return b[from : from+n : from+n], nil
+}
+
+// block reads one, once: to find a term, one looks at the same few again and again.
+func (ix *Index) block(i int64) ([]byte, error) {
+	if b, ok := ix.blocks[i]; ok {
+		return b, nil
+	}
+	b, err := ix.read(i, i)
+	if err == nil {
+		if ix.blocks == nil {
+			ix.blocks = make(map[int64][]byte)
+		}
+		ix.blocks[i] = b
 	}
 	return b, err
+}
+
+// read reads blocks and holds them against their sums.
+func (ix *Index) read(first, last int64) ([]byte, error) {
+	from := int64(headSize) + first*blockSize
+	b := make([]byte, max(0, min(int64(headSize)+(last+1)*blockSize, ix.size)-from))
+	if _, err := ix.r.ReadAt(b, from); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if !bytes.Equal(sums(b), ix.sums[min(int64(len(ix.sums)), first*4):min(int64(len(ix.sums)), (last+1)*4)]) {
+		return nil, ErrIndex
+	}
+	return b, nil
 }
 
 func (ix *Index) times() ([]int64, error) {
@@ -300,7 +376,7 @@ func (ix *Index) find(f field, term string, s *Set) error {
 func (ix *Index) add(row []byte, s *Set) error {
 	at, n := int64(binary.BigEndian.Uint32(row[4:])), int64(binary.BigEndian.Uint32(row[8:]))
 	if n > int64(ix.lines) {
-		return errIndex
+		return ErrIndex
 	}
 	b, err := ix.bytes(at, min(n*binary.MaxVarintLen32, ix.size-at))
 	if err != nil {
@@ -310,11 +386,11 @@ func (ix *Index) add(row []byte, s *Set) error {
 	for range n {
 		d, w := binary.Uvarint(b)
 		if w <= 0 || d > maxLines {
-			return errIndex
+			return ErrIndex
 		}
 		b, line = b[w:], line+d
 		if line >= uint64(ix.lines) { // #nosec G115 -- not negative
-			return errIndex
+			return ErrIndex
 		}
 		s.add(int(line)) // #nosec G115 -- below lines
 	}
@@ -337,7 +413,7 @@ func (ix *Index) scan(f field, take func([]byte) bool, s *Set) error {
 			return err
 		}
 		if len(b) < 2 {
-			return errIndex
+			return ErrIndex
 		}
 		if take(b[2:]) {
 			if err := ix.add(table, s); err != nil {

@@ -422,6 +422,12 @@ func (t *term) negated() bool { return t.op == "!=" }
 
 // Match reports whether a line of the log is what the query asks for. What cannot be read matches nothing.
 func (q *Query) Match(line []byte) bool {
+	matches, _ := q.Judge(line)
+	return matches
+}
+
+// Judge is Match, and tells lines that cannot be read.
+func (q *Query) Judge(line []byte) (matches, readable bool) {
 	var held [maxTerms]bool
 	var at int64
 	ok := eachField(line, func(f field, have []byte) {
@@ -435,15 +441,29 @@ func (q *Query) Match(line []byte) bool {
 			}
 		}
 	})
-	if !ok || at == 0 || q.since != 0 && at < q.since || q.until != 0 && at >= q.until {
-		return false
+	if !ok || at == 0 {
+		return false, false
+	}
+	if q.since != 0 && at < q.since || q.until != 0 && at >= q.until {
+		return false, true
 	}
 	for i := range q.terms {
 		if held[i] == q.terms[i].negated() {
-			return false
+			return false, true
 		}
 	}
-	return true
+	return true, true
+}
+
+// Period returns the bounds of the query, zero where it has none.
+func (q *Query) Period() (since, until time.Time) {
+	if q.since != 0 {
+		since = time.UnixMilli(q.since).UTC()
+	}
+	if q.until != 0 {
+		until = time.UnixMilli(q.until).UTC()
+	}
+	return since, until
 }
 
 // millis reads a time, 0 where it is none.

@@ -221,6 +221,61 @@ func TestTheSameLinesMakeTheSameIndex(t *testing.T) {
 	}
 }
 
+// An index that is not as it was written answers nothing, or what it would have answered.
+func TestAnIndexWithAnyOtherByteIsNone(t *testing.T) {
+	var b Builder
+	for i := range 3000 {
+		b.Add(sample(i))
+	}
+	file := b.Encode()
+	if len(file) < 4*blockSize {
+		t.Fatal("the index is too short to have several blocks")
+	}
+	queries := []string{"op=op3 client=client-3", "client~9", "address=10.0.0.0/8 since=1h", "status!=4xx", "since=2026-11-23T14:08:40Z until=2026-11-23T14:09:00Z"}
+	answers := func(file []byte) (out []string, err error) {
+		ix, err := OpenIndex(bytes.NewReader(file), int64(len(file)))
+		if err != nil {
+			return nil, err
+		}
+		for _, text := range queries {
+			q, err := Parse(text, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			set, exact, err := q.Select(ix)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, fmt.Sprint(exact, slices.Collect(set.All())))
+		}
+		return out, nil
+	}
+	want, err := answers(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for i := 0; i < len(file); i += 1 + i/97 {
+		changed := slices.Clone(file)
+		changed[i] ^= 0x21
+		got, err := answers(changed)
+		switch {
+		case errors.Is(err, ErrIndex):
+			told++
+		case err != nil || !slices.Equal(got, want):
+			t.Fatalf("byte %d: %v, and other answers: %v", i, err, !slices.Equal(got, want))
+		}
+	}
+	for _, cut := range []int{0, 1, headSize, headSize + 1, len(file) - 1} {
+		if _, err := answers(file[:cut]); !errors.Is(err, ErrIndex) {
+			t.Errorf("cut after %d bytes: %v", cut, err)
+		}
+	}
+	if told < 100 {
+		t.Errorf("%d changes were told", told)
+	}
+}
+
 // sample is one of many lines of a busy hour.
 func sample(i int) []byte {
 	at := now.Add(time.Duration(i) * 30 * time.Millisecond)
@@ -252,7 +307,7 @@ func FuzzIndex(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := q.Select(ix); err != nil && !errors.Is(err, errIndex) {
+			if _, _, err := q.Select(ix); err != nil && !errors.Is(err, ErrIndex) {
 				t.Fatal(err)
 			}
 		}
