@@ -42,11 +42,13 @@ rule reached aborted duration upstream bytes_in bytes_out proto trace since unti
 
 // found is the answer to a search.
 type found struct {
-	Records []record `json:"records"`
-	Matched int64    `json:"matched"`
-	All     bool     `json:"all"`
-	Of      int64    `json:"of"`
-	Took    float64  `json:"took"`
+	Records []record        `json:"records"`
+	Matched int64           `json:"matched"`
+	All     bool            `json:"all"`
+	Of      int64           `json:"of"`
+	Took    float64         `json:"took"`
+	Period  activity.Period `json:"period"`
+	activity.State
 }
 
 func (a *app) logSearch() *cobra.Command {
@@ -61,6 +63,8 @@ func (a *app) logSearch() *cobra.Command {
 			if err != nil {
 				return queryError(err)
 			}
+			a.warnState(f.State)
+			a.periodWarning(f.Period)
 			if a.json {
 				return a.printLines(f.Records)
 			}
@@ -102,7 +106,11 @@ func foundWords(f found) string {
 	if int64(len(f.Records)) < f.Matched || !f.All {
 		shown = fmt.Sprintf("; the newest %s are shown (-n shows more)", term.Count(int64(len(f.Records))))
 	}
-	return fmt.Sprintf("%s %s of %s in the period, %.0f ms%s.", n, plural(int(f.Matched), "record"), term.Count(f.Of), f.Took*1000, shown)
+	period := "in the period"
+	if w := boundsWords(f.Period); w != "" {
+		period += " " + w
+	}
+	return fmt.Sprintf("%s %s of %s %s, %.0f ms%s.", n, plural(int(f.Matched), "record"), term.Count(f.Of), period, f.Took*1000, shown)
 }
 
 func (a *app) printRecords(all []record, now time.Time) {
@@ -180,21 +188,35 @@ func noticeWords(r *record) string {
 }
 
 func (a *app) logTail() *cobra.Command {
-	return &cobra.Command{Use: "tail [QUERY]", Short: "records as they come", Long: queryHelp, Args: cobra.ArbitraryArgs,
+	var last int
+	cmd := &cobra.Command{Use: "tail [QUERY]", Short: "records as they come", Long: queryHelp, Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withAdmin(cmd.Context(), func(c *admin.Client) error {
 				q := url.Values{"q": {strings.Join(args, " ")}}
+				if last > 0 {
+					q.Set("last", fmt.Sprint(last))
+				}
 				read, write := io.Pipe()
 				printed := make(chan error, 1)
 				go func() { printed <- a.printTail(read) }()
-				err := c.Copy(cmd.Context(), "GET", "/records/tail?"+q.Encode(), "", nil, write)
+				s := &logStream{w: write}
+				err := c.Copy(cmd.Context(), "GET", "/records/tail?"+q.Encode(), "", nil, s)
 				err = errors.Join(queryError(err), write.Close(), <-printed)
 				if cmd.Context().Err() != nil {
 					return nil // stopped by Ctrl-C, which is how it ends
 				}
-				return err
+				if err != nil {
+					return err
+				}
+				if err := s.end(a, "what was shown"); err != nil {
+					return err
+				}
+				// The gateway has ended, and with it the stream: whoever follows must know.
+				return &failure{what: "the gateway has ended the stream", hint: "yett status tells whether it runs"}
 			})
 		}}
+	cmd.Flags().IntVarP(&last, "last", "n", 0, "begin with so many of the newest records")
+	return cmd
 }
 
 // printTail prints a stream of records as it comes.
@@ -253,7 +275,10 @@ exported one (--against). Exit code 0: whole. 1: the first bad record is named.`
 			if err != nil {
 				return err
 			}
-			var r ledger.Report
+			var r struct {
+				ledger.Report
+				activity.State
+			}
 			if err := json.Unmarshal(raw, &r); err != nil {
 				return err
 			}
@@ -262,7 +287,8 @@ exported one (--against). Exit code 0: whole. 1: the first bad record is named.`
 					return err
 				}
 			} else {
-				a.printReport(&r, dir)
+				a.warnState(r.State)
+				a.printReport(&r.Report, dir)
 			}
 			if r.Bad != nil {
 				return &failure{what: "the records are not as they were written", told: true}
@@ -371,7 +397,11 @@ func (a *app) logExport() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withAdmin(cmd.Context(), func(c *admin.Client) error {
 				q := url.Values{"q": {strings.Join(args, " ")}, "format": {format}}
-				return queryError(c.Copy(cmd.Context(), "GET", "/records/export?"+q.Encode(), "", nil, a.out))
+				s := &logStream{w: a.out}
+				if err := c.Copy(cmd.Context(), "GET", "/records/export?"+q.Encode(), "", nil, s); err != nil {
+					return queryError(err)
+				}
+				return s.end(a, "the export")
 			})
 		}}
 	cmd.Flags().StringVar(&format, "format", "yett", "yett or ocsf")

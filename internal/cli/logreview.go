@@ -37,17 +37,21 @@ func (a *app) logReview() *cobra.Command {
 				if err := c.Call(cmd.Context(), "GET", "/records/review?"+q.Encode(), nil, &raw); err != nil {
 					return err
 				}
-				var r activity.Review
+				var r struct {
+					activity.Review
+					Stuck *activity.Stuck
+				}
 				if err := json.Unmarshal(raw, &r); err != nil {
 					return err
 				}
 				if show > 0 {
-					return a.showDiffers(cmd, c, &r, show)
+					return a.showDiffers(cmd, c, &r.Review, show)
 				}
 				if a.json {
 					return a.printJSON(raw)
 				}
-				a.printReview(&r)
+				a.warnState(activity.State{Stuck: r.Stuck})
+				a.printReview(&r.Review)
 				return nil
 			})
 		}}
