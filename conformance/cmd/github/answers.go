@@ -262,6 +262,7 @@ type change struct {
 const (
 	lost       = "lost"
 	otherItems = "has other items"
+	becameNull = "became null"
 )
 
 func below(at []string, name string) []string { return append(at[:len(at):len(at)], name) }
@@ -296,6 +297,9 @@ func differ(all []change, at []string, want, got any) []change {
 		}
 	default:
 		if !reflect.DeepEqual(want, got) {
+			if got == nil {
+				return append(all, change{at, becameNull})
+			}
 			text := fmt.Sprint(got)
 			if i := strings.Index(text, "[redacted "); i >= 0 {
 				return append(all, change{at, text[i:]})

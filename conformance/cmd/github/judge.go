@@ -131,7 +131,7 @@ func items(all []spoken) (next []any) {
 }
 
 // excuses reports whether the schema at a place of a document does not allow what is missing there: a member that it does not
-// declare, or members and items where no object or array may be.
+// declare, members and items where no object or array may be, or a text where an object or array must be.
 func (j *judge) excuses(schema, doc any, at []string, what string) bool {
 	all := j.applying(schema)
 	for i, name := range at {
@@ -153,6 +153,9 @@ func (j *judge) excuses(schema, doc any, at []string, what string) bool {
 			}
 			all, doc = j.applying(items(all)...), v[n]
 		}
+	}
+	if _, text := doc.(string); text && what == becameNull {
+		return !takes(all, "string") && (takes(all, "object") || takes(all, "array"))
 	}
 	return what == otherItems && !takes(all, "array")
 }
