@@ -96,7 +96,9 @@ func readSecret(path string) (value []byte, err error) {
 	}
 	// Windows keeps no such bits; there the folder's access list decides.
 	if mode := info.Mode().Perm(); mode&0o027 != 0 && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("others may use the secret file %s, mode %04o (chmod 600 %s)", path, mode, path)
+		// Whoever has it mounted cannot change it: the platform's own default is 0644 or 0444.
+		return nil, fmt.Errorf("others may use the secret file %s, mode %04o (chmod 600 %s; for a mounted secret set defaultMode: 0400 in Kubernetes, mode: 0400 in Docker)",
+			path, mode, path)
 	}
 	value, err = io.ReadAll(io.LimitReader(f, maxSecret+1))
 	if err != nil {

@@ -91,6 +91,9 @@ func TestASecretIsReadFromItsPlace(t *testing.T) {
 		{"folder", practice.SecretFile(dir), "", "not a regular file", false},
 		{"huge file", practice.SecretFile(write("e", strings.Repeat("x", 64<<10+1), 0o600)), "", "larger than", false},
 		{"file that others may read", practice.SecretFile(write("f", "hunter2", 0o604)), "", "chmod 600", true},
+		{"file as Docker mounts it", practice.SecretFile(write("h", "hunter2", 0o444)), "", "mode: 0400 in Docker", true},
+		{"file as Kubernetes mounts it", practice.SecretFile(write("i", "hunter2", 0o644)), "", "defaultMode: 0400 in Kubernetes", true},
+		{"file as Kubernetes mounts it with defaultMode 0400 and fsGroup", practice.SecretFile(write("j", "hunter2", 0o440)), "hunter2", "", true},
 		{"file that the group may write", practice.SecretFile(write("g", "hunter2", 0o620)), "", "chmod 600", true},
 		{"no place", practice.Secret{}, "", "no secret is given", false},
 	} {
