@@ -555,7 +555,7 @@ func TestFieldsAreOfGoodAnswers(t *testing.T) {
 
 // TestRecordsLeaveOneByOne reads the first record before the second one is written.
 func TestRecordsLeaveOneByOne(t *testing.T) {
-	for mediaType, form := range map[string]string{
+	forms := map[string]string{
 		"application/x-ndjson":      "%s\n",
 		"application/ndjson":        "%s\n",
 		"application/jsonl":         "%s\n",
@@ -566,23 +566,29 @@ func TestRecordsLeaveOneByOne(t *testing.T) {
 		"application/stream+json":   "%s\n",
 		"application/json-seq":      "\x1e%s\n",
 		"application/geo+json-seq":  "\x1e%s\n",
-	} {
-		t.Run(mediaType, func(t *testing.T) {
-			read := make(chan struct{})
-			up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				w.Header().Set("Content-Type", mediaType)
-				_, _ = fmt.Fprintf(w, form, `{"id":1,"pw":"s","x":"y"}`) // the test reads it
-				_ = http.NewResponseController(w).Flush()
-				select {
-				case <-read:
-				case <-r.Context().Done():
-				}
-				_, _ = fmt.Fprintf(w, form, `{"id":2,"pw":"s"}`)
-			}))
-			t.Cleanup(up.Close)
-			description := strings.Replace(tagged, "application/json", mediaType, 1)
-			description = strings.Replace(description, "secret:", "pw:", 1)
-			g := stand(t, up.URL, description, "")
+	}
+	media := ""
+	for mediaType := range forms {
+		media += mediaType + `: { schema: { $ref: "#/components/schemas/One" } }, `
+	}
+	description := strings.Replace(tagged, `application/json: {`, media+`application/json: {`, 1)
+	var mediaType string
+	var read chan struct{}
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", mediaType)
+		_, _ = fmt.Fprintf(w, forms[mediaType], `{"id":1,"secret":"s","x":"y"}`) // the test reads it
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-read:
+		case <-r.Context().Done():
+		}
+		_, _ = fmt.Fprintf(w, forms[mediaType], `{"id":2,"secret":"s"}`)
+	}))
+	t.Cleanup(up.Close)
+	g := stand(t, up.URL, description, "")
+	for as, form := range forms {
+		t.Run(as, func(t *testing.T) {
+			mediaType, read = as, make(chan struct{})
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
 			req, err := http.NewRequestWithContext(ctx, "GET", g.url("/one"), nil)
@@ -616,6 +622,14 @@ func TestCodingsOnSeveralLinesAreOne(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
+	var codings []string
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header()["Content-Encoding"] = codings
+		_, _ = w.Write(z.Bytes()) // the gate may have refused it
+	}))
+	t.Cleanup(up.Close)
+	g := stand(t, up.URL, tagged, "")
 	for _, tt := range []struct {
 		codings []string
 		status  int
@@ -630,13 +644,7 @@ func TestCodingsOnSeveralLinesAreOne(t *testing.T) {
 		{[]string{"identity", "unknown"}, 502},
 	} {
 		t.Run(strings.Join(tt.codings, " and "), func(t *testing.T) {
-			up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Content-Type", "application/json")
-				w.Header()["Content-Encoding"] = tt.codings
-				_, _ = w.Write(z.Bytes()) // the gate may have refused it
-			}))
-			t.Cleanup(up.Close)
-			g := stand(t, up.URL, tagged, "")
+			codings = tt.codings
 			res, got := g.do("GET", "/one", "")
 			if res.StatusCode != tt.status || tt.status == 200 && (got != `{"id":1}` || res.Header.Get("Content-Encoding") != "") {
 				t.Errorf("got %d %q, coding %q", res.StatusCode, got, res.Header["Content-Encoding"])
