@@ -31,8 +31,8 @@ type issuer struct {
 // readIssued finds the members of answers that give tokens away by their names.
 func (e *Exposer) readIssued() {
 	e.issues = map[*schema.Shape]bool{}
-	e.api.EachShape(func(shape, holder *schema.Shape, _, inAnswer bool) {
-		if !inAnswer || holder != nil {
+	e.api.EachShape(func(shape, _ *schema.Shape, _, inAnswer bool) {
+		if !inAnswer {
 			return
 		}
 		shape.Each(func(child *schema.Shape, member string, _, declared bool) {
