@@ -96,6 +96,7 @@ type verification struct {
 	o      VerifyOptions
 	key    note.Verifier
 	report *Report
+	found  []files
 
 	tree    frontier   // of the lines
 	listed  frontier   // of the hashes that the tree files list
@@ -139,6 +140,7 @@ func (c *verification) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.found = found
 	for i, f := range found {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -271,12 +273,25 @@ func (c *verification) junction(f files, first bool, start *frontier) error {
 		c.report.Before = start.size
 		c.tree, c.listed = start.clone(), start.clone()
 		c.pass()
+	case start.size < c.report.Before:
+		return c.bad(Moved, f.name+treeSuffix, c.lowest(), "the segment belongs before the first one")
 	case start.size > c.tree.size:
 		return c.bad(Missing, f.name+treeSuffix, c.tree.size, fmt.Sprintf("records %d to %d, between two segments, are gone", c.tree.size+1, start.size))
 	case !start.equal(&c.tree):
 		return c.bad(BadHashes, f.name+treeSuffix, c.tree.size, "the beginning of the list of hashes does not continue the segment before")
 	}
 	return nil
+}
+
+// lowest returns how many lines stand before the segment that says to be the first.
+func (c *verification) lowest() int64 {
+	low := c.report.Before
+	for _, f := range c.found {
+		if s, err := readSegment(c.dir, f.name, true); err == nil {
+			low = min(low, s.Start)
+		}
+	}
+	return low
 }
 
 // pass leaves out checkpoints that speak of removed lines only.
@@ -587,7 +602,7 @@ func (s *segmentCheck) name(i, n int64, h tlog.Hash) {
 // short judges a segment whose lines end at i where n hashes are listed.
 func (s *segmentCheck) short(i, n int64, file string) error {
 	if int64(len(s.entries))%entrySize != 0 && (s.clean && !s.o.Live || !s.last) {
-		return s.bad(BadHashes, s.f.name+treeSuffix, s.first+n, "the list of hashes ends in half of one")
+		return s.bad(BadHashes, s.f.name+treeSuffix, s.first+min(i, n), "the list of hashes ends in half of one")
 	}
 	if s.suspect != nil || i >= n {
 		return nil
@@ -635,7 +650,7 @@ func (s *segmentCheck) met(file string) error {
 // hold compares the tree with one checkpoint of its segment.
 func (s *segmentCheck) hold(p Checkpoint, file, what string) error {
 	if p.Size != s.tree.size {
-		return s.bad(BadNotes, s.f.name+noteSuffix, p.Size, what+" does not belong to this segment")
+		return s.bad(BadNotes, s.f.name+noteSuffix, s.good.Size, what+" does not belong to this segment")
 	}
 	if s.suspect == nil && s.tree.root() == p.Root {
 		s.good = p
