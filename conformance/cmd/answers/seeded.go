@@ -64,6 +64,7 @@ paths:
                         trackingNumber: { type: string }
                         phone: { type: string }
                         link: { type: string, format: uri }
+                        access_token: { type: string }
 `
 
 const seededAnswers = 1000
@@ -141,7 +142,7 @@ func seeded(ctx context.Context, binary string) (t *table, err error) {
 			met[l.class]++
 			if !strings.Contains(res.body, l.member) {
 				hit[l.class]++
-				fmt.Printf("answers: seeded: chance hit: %s\n", l.text)
+				fmt.Printf("answers: seeded: chance hit: %.40s\n", l.text)
 			}
 		}
 	}
@@ -391,7 +392,7 @@ func cloudKey(r *random.Rand) secret {
 	case 8:
 		return behind("Endpoint=sb://shop.example.org/;SharedAccessKeyName=all;SharedAccessKey=", drawn(r, 43, mixed+"+/")+"=")
 	case 9:
-		return behind("https://shop.blob.core.windows.net/c?sv=2024-11-04&sig=", drawn(r, 43, mixed)+"%3D")
+		return behind("from https://shop.blob.core.windows.net/c?sv=2024-11-04&sig=", drawn(r, 43, mixed)+"%3D")
 	default:
 		return alone(drawn(r, 3, mixed) + drawn(r, 1, decimals) + "Q~" + drawn(r, 34, mixed))
 	}
@@ -470,6 +471,8 @@ var classes = []class{
 		n, _ := strconv.Atoi(check97("DE", account))
 		return fmt.Sprintf("DE%02d%s", n%97+1, account)
 	}},
+	{name: "tokens under their standard name", member: "access_token", draw: func(r *random.Rand) string { return webToken(r).text }},
+	{name: "links that are signed in advance", member: "link", draw: signedLink},
 	{name: "UUIDs", member: "note", draw: func(*random.Rand) string { return uuid.New().String() }},
 	{name: "digests", member: "note", draw: func(r *random.Rand) string {
 		sum := sha256.Sum256([]byte(digits(r, 9)))
@@ -479,6 +482,20 @@ var classes = []class{
 	{name: "milliseconds", member: "note", draw: func(r *random.Rand) string {
 		return strconv.FormatInt(1_700_000_000_000+r.Int64N(100_000_000_000), 10)
 	}},
+}
+
+// signedLink is an address as the clouds give it out for one file.
+func signedLink(r *random.Rand) string {
+	switch r.IntN(3) {
+	case 0:
+		return "https://shop.s3.eu-west-1.amazonaws.com/a.pdf?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=ASIA" + drawn(r, 16, capitals+"234567") +
+			"%2F20260101%2Feu-west-1%2Fs3%2Faws4_request&X-Amz-Date=20260101T000000Z&X-Amz-Expires=600&X-Amz-Security-Token=IQoJb3JpZ2lu" +
+			drawn(r, 200, mixed) + "&X-Amz-SignedHeaders=host&X-Amz-Signature=" + drawn(r, 64, "0123456789abcdef")
+	case 1:
+		return "https://shop.blob.core.windows.net/a.pdf?sv=2024-11-04&se=2026-01-01&sp=r&sig=" + drawn(r, 43, mixed) + "%3D"
+	default:
+		return "https://storage.googleapis.com/shop/a.pdf?X-Goog-Algorithm=GOOG4-RSA-SHA256&X-Goog-Credential=a%40example.org&X-Goog-Signature=" + drawn(r, 512, "0123456789abcdef")
+	}
 }
 
 // mobile is a number of a mobile phone in Germany, Austria, France or Britain.
