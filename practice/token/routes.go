@@ -4,7 +4,6 @@
 package token
 
 import (
-	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -71,8 +70,6 @@ func (r *revocations) postRevoke(req *http.Request, t *Tokens) (int, any, error)
 	if err := read(req, &in); err != nil {
 		return 0, nil, err
 	}
-	a := practice.ActionOf(req.Context())
-	a.Target, a.Person = cmp.Or(in.ID, in.Client), in.Subject
 	n := NewRevocation{ID: in.ID, Subject: in.Subject, Client: in.Client, IssuedBefore: in.IssuedBefore, Issuer: in.Issuer, Reason: in.Reason}
 	if in.Token != "" {
 		if err := n.byToken(in.Token); err != nil {
@@ -83,6 +80,7 @@ func (r *revocations) postRevoke(req *http.Request, t *Tokens) (int, any, error)
 	if err != nil {
 		return 0, nil, err
 	}
+	practice.ActionOf(req.Context()).Person = rev.Name // sealed, whatever it names: it stands nowhere in clear
 	out := Revoked{Revocation: rev}
 	if rev.Issuer != "" && !t.mayTrust(rev.Issuer) {
 		out.Warning = "no issuer of that name is trusted here, so it takes nothing back that is good now"

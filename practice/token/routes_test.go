@@ -9,6 +9,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"yett/practice"
 )
 
 // calls sends a request to the admin API of tokens.
@@ -120,6 +122,30 @@ func TestARevocationForAnIssuerThatIsNotTrusted(t *testing.T) {
 		status, body := calls(t, tokens, "POST", "/tokens/revoke", `{"subject":"ines","issuer":"`+tt.issuer+`"}`)
 		if status != 201 || strings.Contains(body, `"warning"`) != tt.warns {
 			t.Errorf("%s: got %d %s", tt.name, status, body)
+		}
+	}
+}
+
+// TestTheRecordOfARevocationSealsItsName: what is named may be a person, or a secret of a sort, and stands nowhere in clear.
+func TestTheRecordOfARevocationSealsItsName(t *testing.T) {
+	is := newTestIssuer(t)
+	tokens := newTokens(t, is.config(), withRevocations(t))
+	mux := http.NewServeMux()
+	for _, r := range tokens.Routes() {
+		mux.Handle(r.Pattern, r.Handler)
+	}
+	for body, person := range map[string]string{
+		`{"id":"j1"}`:             "j1",
+		`{"subject":"greta"}`:     "greta",
+		`{"client":"app"}`:        "app",
+		`{"id":"a","client":"b"}`: "", // nothing is done
+		`{"token":"` + is.token(is.signers[0], nil, with{"jti": "j2"}) + `"}`: "j2",
+	} {
+		var a practice.Action
+		req := httptest.NewRequest("POST", "/tokens/revoke", strings.NewReader(body))
+		mux.ServeHTTP(httptest.NewRecorder(), req.WithContext(practice.WithAction(req.Context(), &a)))
+		if a.Person != person || a.Target != "" || a.Note != "" {
+			t.Errorf("%s is recorded as %+v", body, a)
 		}
 	}
 }

@@ -136,8 +136,9 @@ func (g *gate) bound(ctx context.Context, s *seeds, mint func(map[string]any) (s
 		return err
 	}
 	sum := sha256.Sum256([]byte(token))
+	// A proof from before the start of the gate is not taken, and iat is cut to seconds.
 	payload, err := json.Marshal(map[string]any{"jti": crand.Text(), "htm": "GET", "htu": "https://localhost:" + g.addr[strings.LastIndexByte(g.addr, ':')+1:] + "/things/1",
-		"iat": time.Now().Unix(), "ath": base64.RawURLEncoding.EncodeToString(sum[:])})
+		"iat": time.Now().Unix() + 1, "ath": base64.RawURLEncoding.EncodeToString(sum[:])})
 	if err != nil {
 		return err
 	}
