@@ -83,21 +83,33 @@ func (p *pass) piece(dst, raw []byte, watch []bound, last bool, c coding) (int, 
 	return n, dst, err
 }
 
-// clear finds a place to cut that no finding lies across.
+// clear finds a place to cut that no finding lies across. Of many places few are worth a look at all that two pieces share:
+// where something near lies across, that is seen at once.
 func (p *pass) clear(raw []byte, watch []bound, c coding) (int, error) {
 	p.quiet = true
 	defer func() { p.quiet = false }()
+	looks := maxLooks
+	divides := func(at int) (bool, error) {
+		ok, err := p.divides(raw, at, min(near, p.overlap), watch, c)
+		if !ok || err != nil || near >= p.overlap {
+			return ok, err
+		}
+		if looks--; looks < 0 {
+			return false, broken(errTooLong)
+		}
+		return p.divides(raw, at, p.overlap, watch, c)
+	}
 	end, step := len(raw)-p.overlap, p.overlap/8
 	for n := end; n > 0; n -= step {
 		at := c.cut(raw, seam(raw, max(0, n-step), n))
-		if ok, err := p.divides(raw, at, watch, c); ok || err != nil {
+		if ok, err := divides(at); ok || err != nil {
 			return at, err
 		}
 	}
 	// Where one finding follows another without anything between, only the very places between them will do.
 	for n := end; n > max(0, end-longestToken); n-- {
 		if at := c.cut(raw, n); at == n {
-			if ok, err := p.divides(raw, at, watch, c); ok || err != nil {
+			if ok, err := divides(at); ok || err != nil {
 				return at, err
 			}
 		}
@@ -105,15 +117,21 @@ func (p *pass) clear(raw []byte, watch []bound, c coding) (int, error) {
 	return 0, broken(errTooLong) // nowhere in the window: nothing of it may leave
 }
 
-// longestToken is as long as numbers of cards and accounts are, written with escapes.
-const longestToken = 256
+const (
+	// longestToken is as long as numbers of cards and accounts are, written with escapes.
+	longestToken = 256
+	// near is how far around a place to cut is looked first.
+	near = 512
+	// maxLooks is at how many places of one piece all is looked at: more than the longest key covers.
+	maxLooks = 12
+)
 
-// divides reports whether what is found on both sides of at, alone and together, is the same.
-func (p *pass) divides(raw []byte, at int, watch []bound, c coding) (bool, error) {
+// divides reports whether what is found on both sides of at, so far around it, is the same alone and together.
+func (p *pass) divides(raw []byte, at, around int, watch []bound, c coding) (bool, error) {
 	if at <= 0 {
 		return false, nil
 	}
-	from, to := c.cut(raw, max(0, at-p.overlap)), c.cut(raw, min(len(raw), at+p.overlap))
+	from, to := c.cut(raw, max(0, at-around)), c.cut(raw, min(len(raw), at+around))
 	var made [3][]byte
 	for i, part := range [...][]byte{raw[from:at], raw[at:to], raw[from:to]} {
 		text, err := c.decode(p, part)

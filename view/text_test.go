@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -221,5 +222,40 @@ func TestWhatWasDoneIsCountedWhereItWas(t *testing.T) {
 				t.Errorf("in a window of %d: %q, want %q", s.Window, did, part)
 			}
 		}
+	}
+}
+
+// TestAPieceCostsABoundedNumberOfLooks has texts that are hard to cut: one finding without end, and findings side by side.
+func TestAPieceCostsABoundedNumberOfLooks(t *testing.T) {
+	runs := regexp.MustCompile(`x{3,}|\+-\+`)
+	looked := 0
+	watch := &view.Edit{Practice: "expose", Stage: view.Watch, Does: "found",
+		Text: func(_ *exchange.Exchange, dst, _, text []byte) ([]byte, bool, error) {
+			looked += len(text)
+			if !runs.Match(text) {
+				return dst, false, nil
+			}
+			return append(dst, runs.ReplaceAll(text, []byte("*"))...), true, nil
+		}}
+	a := described(t, `{"type":"object"}`)
+	v := view.Compile(a.Operations[0], view.NewRules(a, false, func(view.Place) []*view.Edit { return []*view.Edit{watch} }), nil, "v")
+	for _, tt := range []struct{ name, body, want, code string }{
+		{"ordinary text", strings.Repeat("some text, ", 50_000), strings.Repeat("some text, ", 50_000), ""},
+		{"a finding without end", strings.Repeat("x", 500_000), "", "upstream_json"},
+		{"findings side by side", strings.Repeat("+-+", 100_000), strings.Repeat("*", 100_000), ""},
+		{"findings with little between", strings.Repeat("xxxx,", 100_000), strings.Repeat("*,", 100_000), ""},
+		{"long findings", strings.Repeat(strings.Repeat("x", 14_000)+" ", 30), strings.Repeat("* ", 30), ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			looked = 0
+			got, err := v.Pieces(new(exchange.Exchange), "text/plain", []byte(tt.body), view.Sizes{Pieces: func() int { return 32 << 10 }})
+			if problem.Code(err) != tt.code || err == nil && string(got) != tt.want {
+				t.Fatalf("got %.40s (%d bytes), %v", got, len(got), err)
+			}
+			const window, most = 64 << 10, 20
+			if pieces := 1 + len(tt.body)/(32<<10); looked > most*window*pieces || tt.code != "" && looked > most*window {
+				t.Errorf("%d bytes of text are looked at %d times over", len(tt.body), looked/len(tt.body))
+			}
+		})
 	}
 }
