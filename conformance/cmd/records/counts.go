@@ -29,11 +29,42 @@ func (s *stand) equal(ctx context.Context, c count) error {
 		return err
 	}
 	seen := s.seen.Load()
-	fmt.Printf("records:   %d answered, %d seen and %d refused, %d records, %d lost\n", c.answered, seen, t.refused, t.records, t.lost)
+	fmt.Printf("records:   %d answered, %d seen and %d refused, %d records (%d over HTTP/2), %d lost\n", c.answered, seen, t.refused, t.records, t.two, t.lost)
+	if err := s.each(t); err != nil {
+		return err
+	}
+	if t.two == 0 {
+		return errors.New("nothing was asked over HTTP/2")
+	}
 	if c.broken != 0 || c.answered != t.records+t.lost || seen != t.reached || t.lost != 0 {
 		return fmt.Errorf("the numbers differ: %+v, %+v, seen %d", c, t, seen)
 	}
 	return s.whole(ctx)
+}
+
+// each holds every single request against the log: one that was answered has its record, once, or lies in a gap; one that was
+// not may have a record; and nobody else has.
+func (s *stand) each(t tally) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	missing := int64(0)
+	for trace, answered := range s.answers {
+		if n := t.traces[trace]; n > 1 {
+			return fmt.Errorf("request %s has %d records", trace, n)
+		} else if n == 0 && answered {
+			missing++
+		}
+	}
+	for trace := range t.traces {
+		if _, asked := s.answers[trace]; !asked {
+			return fmt.Errorf("there is a record of %s, and nobody asked that", trace)
+		}
+	}
+	if missing > t.lost {
+		return fmt.Errorf("%d requests were answered and have no record, but only %d numbers stand in gaps", missing, t.lost)
+	}
+	fmt.Printf("records:   of %d requests, each held against the log: %d that were answered lie in gaps\n", len(s.answers), missing)
+	return nil
 }
 
 // A slowSink is a syslog server that reads nothing for a while, and then everything.
@@ -261,6 +292,9 @@ func killed(ctx context.Context, s *stand, n int, seed uint64) error {
 		return errors.New("the service saw more than stand in records and gaps")
 	case t.records+t.lost > all.answered+all.broken:
 		return errors.New("more stand in records and gaps than were asked")
+	}
+	if err := s.each(t); err != nil {
+		return err
 	}
 	return s.whole(ctx)
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -51,10 +52,14 @@ type stand struct {
 	extra             string // lines under activity
 	up                *httptest.Server
 	seen              atomic.Int64 // by the service
-	client            *http.Client
+	client            *http.Client // HTTP/1.1
+	client2           *http.Client // HTTP/2
 	cmd               *exec.Cmd
 	out               bytes.Buffer
 	atClose           []func() error
+
+	mu      sync.Mutex
+	answers map[string]bool // trace ids of requests: whether an answer came
 }
 
 func newStand(dir, binary string) (*stand, error) {
@@ -70,6 +75,9 @@ func newStand(dir, binary string) (*stand, error) {
 	}
 	s.client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64,
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // #nosec G402 -- loopback, and a certificate that is made at the start
+	s.client2 = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{ForceAttemptHTTP2: true,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // #nosec G402 -- as above
+	s.answers = make(map[string]bool)
 	return s, errors.Join(err, os.WriteFile(filepath.Join(dir, "openapi.yaml"), []byte(description), 0o600))
 }
 
@@ -120,6 +128,7 @@ func (s *stand) stop() error {
 	}
 	s.cmd = nil
 	s.client.CloseIdleConnections()
+	s.client2.CloseIdleConnections()
 	return err
 }
 
@@ -131,6 +140,7 @@ func (s *stand) kill() error {
 	_ = s.cmd.Wait() // it was killed
 	s.cmd = nil
 	s.client.CloseIdleConnections()
+	s.client2.CloseIdleConnections()
 	return err
 }
 
@@ -167,20 +177,16 @@ func (s *stand) ask(ctx context.Context, n int, stop func(int64) bool) count {
 		clients.Go(func() {
 			for j := i; ctx.Err() == nil && !stop(asked.Add(1)); j++ {
 				path := []string{"/open", "/open", "/open", "/nothing", "/things/7"}[j%5]
-				res, err := s.client.Get("https://" + s.addr + path)
-				if err != nil {
+				switch s.get(ctx, i, path) {
+				case 0:
 					broken.Add(1)
 					continue
-				}
-				_, _ = io.Copy(io.Discard, res.Body) // the status has come: it is answered
-				_ = res.Body.Close()
-				answered.Add(1)
-				switch res.StatusCode {
 				case http.StatusOK:
 					ok.Add(1)
 				case http.StatusServiceUnavailable:
 					unavailable.Add(1)
 				}
+				answered.Add(1)
 			}
 		})
 	}
@@ -188,10 +194,37 @@ func (s *stand) ask(ctx context.Context, n int, stop func(int64) bool) count {
 	return count{answered.Load(), ok.Load(), unavailable.Load(), broken.Load()}
 }
 
+// get makes one request, over HTTP/1.1 where i is even, under a trace id of its own, and returns the status: 0 if there was
+// no answer.
+func (s *stand) get(ctx context.Context, i int, path string) int {
+	trace := fmt.Sprintf("%016x%016x", rand.Uint64()|1, rand.Uint64()) // #nosec G404 -- to be told apart
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+s.addr+path, nil)
+	if err != nil {
+		return 0
+	}
+	req.Header.Set("Traceparent", "00-"+trace+"-00f067aa0ba902b7-01")
+	client := s.client
+	if i%2 == 1 {
+		client = s.client2
+	}
+	res, err := client.Do(req)
+	s.mu.Lock()
+	s.answers[trace] = err == nil
+	s.mu.Unlock()
+	if err != nil {
+		return 0
+	}
+	_, _ = io.Copy(io.Discard, res.Body) // the status has come: it is answered
+	_ = res.Body.Close()
+	return res.StatusCode
+}
+
 // A tally is what the log says.
 type tally struct {
 	records, reached, refused int64
 	lost, open                int64
+	two                       int64            // over HTTP/2
+	traces                    map[string]int64 // how many records each has
 }
 
 // logged counts the records.
@@ -200,16 +233,25 @@ func (s *stand) logged(ctx context.Context) (t tally, err error) {
 	if err != nil {
 		return t, err
 	}
+	t.traces = make(map[string]int64)
 	lines := bufio.NewScanner(bytes.NewReader(out))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var e struct {
 			Kind       string
+			Trace      string
+			Proto      string
 			Reached    bool
 			Lost, Open int64
 		}
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
 			return t, err
+		}
+		if e.Kind == "exchange" {
+			t.traces[e.Trace]++
+			if e.Proto == "HTTP/2.0" {
+				t.two++
+			}
 		}
 		switch {
 		case e.Kind == "gap":
