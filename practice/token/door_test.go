@@ -269,15 +269,27 @@ func TestBindings(t *testing.T) {
 		}
 		text := is.token(own, nil, with{"cnf": with{"jkt": key.Public().Thumbprint()}})
 		sum := sha256.Sum256([]byte(text))
-		proof, err := key.SignProof(fmt.Appendf(nil, `{"htm":"GET","htu":"https://api.example.org/orders/1","iat":%d,"jti":"one","ath":%q}`,
-			time.Now().Unix()+1, base64.RawURLEncoding.EncodeToString(sum[:]))) // iat is cut to seconds, and must not lie before the start
-		if err != nil {
-			t.Fatal(err)
+		proof := func(iat int64) string {
+			text, err := key.SignProof(fmt.Appendf(nil, `{"htm":"GET","htu":"https://api.example.org/orders/1","iat":%d,"jti":"one","ath":%q}`,
+				iat, base64.RawURLEncoding.EncodeToString(sum[:])))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return text
 		}
-		for _, want := range []int{204, 401} {
-			v := ask(t, newTokens(t, is.config(), func(o *Options) { o.Counters = counters }).Check, nil, "Authorization: DPoP "+text, "Dpop: "+proof)
-			if v.status != want {
-				t.Errorf("got %+v, want %d", v, want)
+		now := time.Now().Unix() + 1 // iat is cut to seconds, and must not lie before the start
+		for _, tt := range []struct {
+			name, proof string
+			status      int
+			retry       string
+		}{
+			{"of before the start", proof(now - 10), 503, "1"},
+			{"the first time", proof(now), 204, ""},
+			{"again", proof(now), 401, ""},
+		} {
+			v := ask(t, newTokens(t, is.config(), func(o *Options) { o.Counters = counters }).Check, nil, "Authorization: DPoP "+text, "Dpop: "+tt.proof)
+			if v.status != tt.status || v.retry != tt.retry {
+				t.Errorf("%s: %+v", tt.name, v)
 			}
 		}
 	})
