@@ -15,6 +15,9 @@ const patience = time.Minute
 
 var errHanging = errors.New("it does not answer")
 
+// An outcome is what came of a StoreHead.
+type outcome struct{ err error }
+
 // keepHead gives the newest head to Heads; after the files, so that these are never behind it. One that hangs is not waited
 // for twice, and no other is given meanwhile, so that an older one never comes last.
 func (l *Log) keepHead(ctx context.Context) error {
@@ -24,26 +27,26 @@ func (l *Log) keepHead(ctx context.Context) error {
 	if l.storing != nil && !l.returned(ctx) { // of an older head
 		return l.missed(ctx, errHanging)
 	}
-	h, done := l.unkept, make(chan error, 1)
+	h, done := l.unkept, make(chan outcome, 1)
 	l.storing = done
 	asking, cancel := context.WithTimeout(ctx, l.headTimeout)
 	go func() {
 		defer cancel()
-		done <- l.o.Heads.StoreHead(asking, h.encode())
+		done <- outcome{l.o.Heads.StoreHead(asking, h.encode())}
 	}()
-	err := errHanging // the next one asks what became of it
+	came := outcome{errHanging} // the next one asks what became of it
 	select {
-	case err = <-done:
+	case came = <-done:
 		l.storing = nil
 	case <-asking.Done():
 		select {
-		case err = <-done:
+		case came = <-done:
 			l.storing = nil
 		default:
 		}
 	}
-	if err != nil {
-		return l.missed(ctx, err)
+	if came.err != nil {
+		return l.missed(ctx, came.err)
 	}
 	l.unkept, l.failed = nil, 0
 	l.headError.Store(nil)
@@ -56,7 +59,7 @@ func (l *Log) returned(ctx context.Context) bool {
 		waiting, cancel := context.WithTimeout(ctx, l.headTimeout)
 		defer cancel()
 		select {
-		case <-l.storing:
+		case <-l.storing: // whatever came of it, the newest one follows
 			l.storing = nil
 			return true
 		case <-waiting.Done():

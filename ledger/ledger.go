@@ -68,7 +68,7 @@ type Log struct {
 
 	// The newest head, while Heads has not taken it.
 	unkept      *head
-	storing     chan error // of a StoreHead that has not returned
+	storing     chan outcome // of a StoreHead that has not returned
 	headTimeout time.Duration
 	failed      time.Duration // Elapsed when it first did not take one; 0: it does
 	headError   atomic.Pointer[string]

@@ -413,7 +413,7 @@ func (l *Log) mend() error {
 		return err
 	}
 	l.counter = counter
-	l.opened = l.o.Elapsed()
+	l.opened, l.names = l.o.Elapsed(), true
 	l.tree, l.start, l.seq = r.tree, r.start, r.seq
 	if !r.goesOn {
 		l.start = r.tree.clone()
