@@ -57,6 +57,7 @@ type Log struct {
 	asked    time.Time   // when Begin last tried
 
 	failing  atomic.Bool // the last flush: the disk takes nothing
+	names    atomic.Bool // files were made whose names are not on the disk yet
 	retiring int64       // lines of the last notice that some are removed
 
 	syncing sync.Mutex // one Sync at a time; taken before mu
@@ -64,7 +65,6 @@ type Log struct {
 	noted   int64 // bytes in notes
 	number  int64 // of the newest checkpoint
 	signed  int64 // lines under it
-	names   bool  // files were made whose names are not on the disk yet
 
 	// The newest head, while Heads has not taken it.
 	unkept      *head
@@ -334,7 +334,8 @@ func (l *Log) openSegment() error {
 		return errors.Join(err, hashes.Close())
 	}
 	l.catalog.forget()
-	l.opened, l.names = l.o.Elapsed(), true
+	l.opened = l.o.Elapsed()
+	l.names.Store(true)
 	l.name, l.file, l.hashes, l.size, l.treeSize = name, file, hashes, 0, int64(len(header))
 	l.safe = mark{tree: l.start.clone(), seq: l.safe.seq, treeSize: l.treeSize}
 	return nil

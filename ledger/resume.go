@@ -413,7 +413,8 @@ func (l *Log) mend() error {
 		return err
 	}
 	l.counter = counter
-	l.opened, l.names = l.o.Elapsed(), true
+	l.opened = l.o.Elapsed()
+	l.names.Store(true)
 	l.tree, l.start, l.seq = r.tree, r.start, r.seq
 	if !r.goesOn {
 		l.start = r.tree.clone()

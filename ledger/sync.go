@@ -242,13 +242,14 @@ func (l *Log) checkpoint(tree frontier, seq uint64, name string) error {
 		if err != nil {
 			return errors.Join(err, notes.Close())
 		}
-		l.notes, l.noted, l.names = notes, info.Size(), true
+		l.notes, l.noted = notes, info.Size()
+		l.names.Store(true)
 	}
-	if l.names {
+	if l.names.Swap(false) {
 		if err := syncDir(l.dir); err != nil {
+			l.names.Store(true)
 			return err
 		}
-		l.names = false
 	}
 	// A note that fails is written again at the same place, every byte of it: none of it is taken for written.
 	note := append(slices.Clone(signed), '\n')

@@ -232,3 +232,35 @@ func TestAStoreThatFailsIsToldAndThenStopsTheLog(t *testing.T) {
 		})
 	}
 }
+
+func TestLinesAreFlushedWhileOthersAreSynced(t *testing.T) {
+	s := newStand(t)
+	s.size = 2 << 10
+	l := s.open()
+	d := new(disk)
+	l.openFile = d.open
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range 300 {
+			s.writeOnly(1)
+			if err := l.Flush(); err != nil && !errors.Is(err, errIO) {
+				t.Error(err)
+			}
+		}
+	}()
+	for over := false; !over; {
+		select {
+		case <-ended:
+			over = true
+		default:
+		}
+		if err := l.Sync(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	s.close()
+	if r := s.verify(); r.Bad != nil || r.Records != 301 || r.Lost != 0 {
+		t.Errorf("got %+v, %+v", r, r.Bad)
+	}
+}
