@@ -6,10 +6,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -58,8 +60,11 @@ func people(ctx context.Context, s *stand) error {
 			}
 		}
 	}
+	if err := s.choose(ctx); err != nil {
+		return err
+	}
 	for _, name := range []string{alice, bob} {
-		if n, err := s.found(ctx, "subject="+name); err != nil || n != 20 {
+		if n, err := s.found(ctx, "kind=exchange subject="+name); err != nil || n != 20 {
 			return fmt.Errorf("%d records are found of %s: %w", n, name, err)
 		}
 	}
@@ -134,6 +139,55 @@ func people(ctx context.Context, s *stand) error {
 	return nil
 }
 
+// chosen is a word that only clients use.
+const chosen = "carol.chosen"
+
+// choose has clients put words of their own wherever a request can hold one, and people who fail to log in their names.
+func (s *stand) choose(ctx context.Context) error {
+	// From another address than people call from: that of a stranger stands in clear.
+	from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 5)}}
+	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DialContext: from.DialContext,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // #nosec G402 -- loopback, and a certificate that is made at the start
+	for _, tt := range []struct {
+		method, path, name, value, body string
+		status                          int
+	}{
+		{"GET", "/open?" + chosen + "=1", "", "", "", http.StatusBadRequest},
+		{"GET", "/" + chosen, "", "", "", http.StatusNotFound},
+		{"CAROL", "/open", "", "", "", http.StatusMethodNotAllowed},
+		{"GET", "/open", "Origin", "https://" + chosen + ".example.org", "", http.StatusOK},
+		{"GET", "/open", "User-Agent", chosen, "", http.StatusOK},
+		{"GET", "/open", "X-" + chosen, chosen, "", http.StatusOK},
+		{"GET", "/open", "Referer", "https://example.org/" + chosen, "", http.StatusOK},
+		{"GET", "/open", "X-Forwarded-For", chosen, "", http.StatusOK},
+		{"GET", "/open", "Tracestate", chosen + "=1", "", http.StatusOK},
+		{"POST", "/shares", "Content-Type", "application/json", `{"shares":{"` + chosen + `":"x"}}`, http.StatusUnprocessableEntity},
+		{"POST", "/shares", "Content-Type", "application/json", `{"` + chosen + `":1}`, http.StatusUnprocessableEntity},
+		{"POST", "/shares", "Content-Type", chosen + "/x", `{}`, http.StatusUnsupportedMediaType},
+		{"GET", "/things/" + chosen, "Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte(chosen+":"+password)), "", http.StatusUnauthorized},
+		{"GET", "/things/1", "Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte(alice+":a wrong one of hers")), "", http.StatusUnauthorized},
+	} {
+		req, err := http.NewRequestWithContext(ctx, tt.method, "https://"+s.addr+tt.path, strings.NewReader(tt.body))
+		if err != nil {
+			return err
+		}
+		if tt.name != "" {
+			req.Header.Set(tt.name, tt.value)
+		}
+		res, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		if err := res.Body.Close(); err != nil {
+			return err
+		}
+		if res.StatusCode != tt.status {
+			return fmt.Errorf("%s %s with %s: %s: got %d, want %d", tt.method, tt.path, tt.name, tt.value, res.StatusCode, tt.status)
+		}
+	}
+	return nil
+}
+
 // words are what must stand nowhere.
 func words() []string {
 	var all []string
@@ -141,7 +195,7 @@ func words() []string {
 		local, _, _ := strings.Cut(name, "@")
 		all = append(all, name, local, base64.StdEncoding.EncodeToString([]byte(name+":"+password)))
 	}
-	return append(all, password, "127.0.0.1")
+	return append(all, password, "127.0.0.1", chosen, strings.ToUpper("carol"))
 }
 
 func between(s, from, to string) string {

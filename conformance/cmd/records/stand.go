@@ -30,6 +30,7 @@ info: { title: records, version: "1" }
 paths:
   /open: { get: { operationId: open, security: [], x-yett-public: for everybody, responses: { "200": { description: ok, content: { "*/*": {} } } } } }
   /things/{id}: { get: { operationId: thing, parameters: [{ name: id, in: path, required: true, schema: { type: string } }], security: [{ login: [] }], responses: { "200": { description: ok, content: { "*/*": {} } } } } }
+  /shares: { post: { operationId: share, security: [], x-yett-public: for everybody, requestBody: { content: { application/json: { schema: { type: object, properties: { shares: { type: object, additionalProperties: { type: integer } } } } } } }, responses: { "200": { description: ok, content: { "*/*": {} } } } } }
 components:
   securitySchemes:
     login: { type: http, scheme: basic }
