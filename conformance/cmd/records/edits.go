@@ -63,8 +63,9 @@ func edited(ctx context.Context, s *stand, n int, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	if r, err := verify(); err != nil || r.Bad != nil {
-		return fmt.Errorf("before any edit: %+v, %w", r, err)
+	whole, err := verify()
+	if err != nil || whole.Bad != nil {
+		return fmt.Errorf("before any edit: %+v, %w", whole, err)
 	}
 	var names []string
 	kinds := make(map[string]int)
@@ -78,7 +79,7 @@ func edited(ctx context.Context, s *stand, n int, seed uint64) error {
 	fmt.Printf("records:   files: %v\n", kinds)
 	random := rand.New(rand.NewPCG(seed, 2)) // #nosec G404 -- the edits, to be repeated
 	told := make(map[string]int)
-	done, asked := 0, 0
+	done, asked, exact := 0, 0, 0
 	for done < n {
 		name, changed, what := edit(random, all, names)
 		if bytes.Equal(changed, all[name]) {
@@ -96,6 +97,12 @@ func edited(ctx context.Context, s *stand, n int, seed uint64) error {
 		if r.Bad == nil || r.Bad.Record < 1 || r.Bad.File == "" {
 			return fmt.Errorf("edit %d, %s in %s, is not noticed: %+v", done, what, name, r.Bad)
 		}
+		if want := firstBad(all, name, changed, whole.Records); want > 0 {
+			exact++
+			if r.Bad.Record != want {
+				return fmt.Errorf("edit %d, %s in %s: record %d is named (%s), and %d is the first", done, what, name, r.Bad.Record, r.Bad.Error(), want)
+			}
+		}
 		told[r.Bad.What]++
 		if done%max(1, n/50) == 0 {
 			asked++
@@ -109,8 +116,108 @@ func edited(ctx context.Context, s *stand, n int, seed uint64) error {
 			return err
 		}
 	}
-	fmt.Printf("records:   %d edits, all noticed, each with its first record; %d asked of the binary; %v\n", done, asked, told)
+	fmt.Printf("records:   %d edits, all noticed; %d of them in plain lines, each with its first record; %d asked of the binary; %v\n", done, exact, asked, told)
+	if err := s.moved(dir, all, whole, verify); err != nil {
+		return err
+	}
+	for what, h := range map[string]head{"gone": nil, "garbled": head("not a head"), "cut": newest[:len(newest)/2]} {
+		r, err := ledger.Verify(ctx, dir, ledger.VerifyOptions{Key: strings.TrimSpace(key), Heads: h, Index: search.Build})
+		if err != nil || r.Bad == nil {
+			return fmt.Errorf("the head in the store is %s, and nobody noticed: %+v, %w", what, r, err)
+		}
+	}
+	fmt.Println("records:   whole segments taken out, put in and swapped, and a head that is gone, garbled or cut: all noticed")
 	return s.setBack(ctx, dir, all, checkpoint)
+}
+
+// firstBad is the first record that an edit of plain lines touches, 0 where the file holds none. Those that are not packed are
+// the last ones.
+func firstBad(all map[string][]byte, name string, now []byte, records int64) int64 {
+	if filepath.Ext(name) != ".jsonl" {
+		return 0
+	}
+	old, same := all[name], 0
+	for same < min(len(old), len(now)) && old[same] == now[same] {
+		same++
+	}
+	before := records
+	for other, b := range all {
+		if filepath.Ext(other) == ".jsonl" && other >= name {
+			before -= int64(bytes.Count(b, []byte{'\n'}))
+		}
+	}
+	return before + int64(bytes.Count(old[:same], []byte{'\n'})) + 1
+}
+
+// moved takes out, puts in and swaps whole segments: all files of each.
+func (s *stand) moved(dir string, all map[string][]byte, whole *ledger.Report, verify func() (*ledger.Report, error)) error {
+	var segments []string
+	for name := range all {
+		if stem, ok := strings.CutSuffix(name, ".tree"); ok {
+			segments = append(segments, stem)
+		}
+	}
+	slices.Sort(segments)
+	if len(segments) < 4 {
+		return fmt.Errorf("%d segments are too few to move them", len(segments))
+	}
+	try := func(what string, change func(map[string][]byte)) error {
+		changed := maps.Clone(all)
+		change(changed)
+		if err := restore(dir, changed); err != nil {
+			return err
+		}
+		r, err := verify()
+		if err != nil || r.Bad == nil || r.Bad.Record < 1 || r.Bad.Record > whole.Records+1 {
+			return fmt.Errorf("%s: not noticed: %+v, %w", what, r, err)
+		}
+		return restore(dir, all)
+	}
+	files := func(stem string) (names []string) {
+		for name := range all {
+			if strings.HasPrefix(name, stem+".") {
+				names = append(names, name)
+			}
+		}
+		return names
+	}
+	for i, stem := range segments {
+		if i > 0 && i < len(segments)-1 {
+			err := try("segment "+stem+" taken out", func(m map[string][]byte) {
+				for _, name := range files(stem) {
+					delete(m, name)
+				}
+			})
+			if err != nil {
+				return err
+			}
+		}
+		next := segments[(i+1)%len(segments)]
+		err := try("segments "+stem+" and "+next+" swapped", func(m map[string][]byte) {
+			for _, name := range append(files(stem), files(next)...) {
+				delete(m, name)
+			}
+			for _, name := range files(stem) {
+				m[next+strings.TrimPrefix(name, stem)] = all[name]
+			}
+			for _, name := range files(next) {
+				m[stem+strings.TrimPrefix(name, next)] = all[name]
+			}
+		})
+		if err != nil {
+			return err
+		}
+		err = try("segment "+stem+" put in once more at the end", func(m map[string][]byte) {
+			last := segments[len(segments)-1]
+			for _, name := range files(stem) {
+				m[last[:len(last)-4]+"9999"+strings.TrimPrefix(name, stem)] = all[name]
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // setBack puts an older state of all files in place, and then of the store as well.
