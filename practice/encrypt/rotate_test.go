@@ -238,6 +238,90 @@ func TestNobodyWaitsForARotationOfManyValues(t *testing.T) {
 	}
 }
 
+// A place that is named while old keys are about to be removed may hold values that need them.
+func TestAPlaceThatIsNamedLateKeepsTheOldKeys(t *testing.T) {
+	r := newRig(t)
+	v := r.open(key(t, 1))
+	s := r.class(v, "notes", r.kept)
+	r.put(s, "1", "secret")
+	late := store.Kept{Table: "late", Row: "id", Column: "text"}
+	sealed, err := s.Seal(t.Context(), []byte("late"), late.Place("1"))
+	r.ok(err)
+	_, err = r.db.ExecContext(t.Context(), "CREATE TABLE late (id TEXT PRIMARY KEY, text BYTEA NOT NULL)")
+	r.ok(err)
+	_, err = r.db.ExecContext(t.Context(), "INSERT INTO late (id, text) VALUES ('1', $1)", sealed)
+	r.ok(err)
+	_, err = v.Rotate(t.Context(), "notes")
+	r.ok(err)
+	r.now.Add(settleAfter)
+	named := false
+	v.now = func() time.Time {
+		if !named {
+			named = true
+			r.class(v, "notes", late)
+		}
+		return r.now.Now()
+	}
+	for _, left := range []int{2, 1} {
+		r.ok(v.settle(t.Context()))
+		if n := v.named("notes").keys.Load().handle.Len(); n != left {
+			t.Errorf("%d keys, want %d", n, left)
+		}
+		var now []byte
+		r.ok(r.db.QueryRowContext(t.Context(), "SELECT text FROM late").Scan(&now))
+		if plain, err := s.Open(t.Context(), now, late.Place("1")); err != nil || string(plain) != "late" {
+			t.Errorf("with %d keys left: %q, %v", left, plain, err)
+		}
+	}
+}
+
+// meddled is a key-encryption key; somebody changes the keys the first time that it wraps.
+type meddled struct {
+	KEK
+	once sync.Once
+	do   func()
+}
+
+func (m *meddled) EncryptWithContext(ctx context.Context, plain, bound []byte) ([]byte, error) {
+	sealed, err := m.KEK.EncryptWithContext(ctx, plain, bound)
+	m.once.Do(m.do)
+	return sealed, err
+}
+
+// Another process changes the same keys between the reading and the writing of them.
+func TestAChangeBeginsAnewWhereKeysChangedMeanwhile(t *testing.T) {
+	for name, change := range map[string]func(*rig, *Vault, *meddled) error{
+		"a rotation": func(r *rig, v *Vault, m *meddled) error {
+			by := KEK(m)
+			v.kek.Store(&by)
+			_, err := v.Rotate(r.t.Context(), "notes")
+			return err
+		},
+		"a new key-encryption key": func(r *rig, v *Vault, m *meddled) error { return v.rewrap(r.t.Context(), m, v.by()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			one, two := r.open(key(t, 1)), r.open(key(t, 1))
+			r.put(r.class(one, "notes", r.kept), "1", "from before")
+			theirs := r.class(two, "notes", r.kept)
+			r.ok(change(r, one, &meddled{KEK: key(t, 1), do: func() {
+				_, err := two.Rotate(t.Context(), "notes")
+				r.ok(err)
+				r.put(theirs, "2", "meanwhile")
+				r.class(two, "new")
+			}}))
+			again := r.open(key(t, 1))
+			s := r.class(again, "notes", r.kept)
+			for id, want := range map[string]string{"1": "from before", "2": "meanwhile"} {
+				if got := r.get(s, id); got != want {
+					t.Errorf("note %s is %q", id, got)
+				}
+			}
+			r.class(again, "new")
+		})
+	}
+}
+
 func TestValuesThatCannotBeWrittenAgainKeepTheirKeys(t *testing.T) {
 	r := newRig(t)
 	v := r.open(key(t, 1))
