@@ -96,7 +96,8 @@ func open(ctx context.Context, path string) (*store.DB, error) {
 	}
 	db := store.New(store.Backend{
 		Dialect: store.SQLite, Read: read, Write: write, Isolation: sql.LevelSerializable,
-		Scrub: []store.Chore{rewrite(maxRewrite), func(ctx context.Context, conn *sql.Conn) error { return truncate(ctx, conn, path) }},
+		// The log first: while somebody still reads what was deleted, nothing is written anew in vain.
+		Scrub: []store.Chore{truncate(path), rewrite(maxRewrite), truncate(path)},
 	})
 	var mode string
 	if err := write.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
@@ -137,27 +138,29 @@ func rewrite(limit int64) store.Chore {
 
 // truncate folds the log back into the file and cuts it to nothing. A cut that a power failure takes back would bring the old
 // pages back with it: it is made to last.
-func truncate(ctx context.Context, conn *sql.Conn, path string) (err error) {
-	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = "+truncateMillis); err != nil {
-		return err
+func truncate(path string) store.Chore {
+	return func(ctx context.Context, conn *sql.Conn) (err error) {
+		if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = "+truncateMillis); err != nil {
+			return err
+		}
+		defer func() {
+			_, reset := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA busy_timeout = "+busyMillis)
+			err = errors.Join(err, reset)
+		}()
+		var busy, frames, folded int
+		if err := conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &folded); err != nil {
+			return err
+		}
+		if busy != 0 {
+			return fmt.Errorf("%w: somebody still reads what was deleted, and it stays in %s-wal until then", store.ErrBusy, path)
+		}
+		// SQLite locks the file and its index, never the log: opening the log once more drops no lock.
+		f, err := os.OpenFile(path+"-wal", os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Sync(), f.Close())
 	}
-	defer func() {
-		_, reset := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA busy_timeout = "+busyMillis)
-		err = errors.Join(err, reset)
-	}()
-	var busy, frames, folded int
-	if err := conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &folded); err != nil {
-		return err
-	}
-	if busy != 0 {
-		return fmt.Errorf("%w: somebody still reads what was deleted, and it stays in %s-wal until then", store.ErrBusy, path)
-	}
-	// SQLite locks the file and its index, never the log: opening the log once more drops no lock.
-	f, err := os.OpenFile(path+"-wal", os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // prepare creates the file if there is none, and checks what lies there already. It never opens an existing
