@@ -244,6 +244,23 @@ func TestRevokedTokensAreRefused(t *testing.T) {
 	}
 }
 
+// TestWhateverIsAdmittedCanBeRevoked: names as long as tokens may carry.
+func TestWhateverIsAdmittedCanBeRevoked(t *testing.T) {
+	is := newTestIssuer(t)
+	tokens := newTokens(t, is.config(), withRevocations(t))
+	name := strings.Repeat("n", maxName)
+	for claim, field := range map[string]string{"jti": "id", "sub": "subject", "client_id": "client"} {
+		text := is.token(is.signers[0], nil, with{claim: name})
+		if v := show(t, tokens, text); v.status != 204 {
+			t.Fatalf("%s: %+v", claim, v)
+		}
+		revokeBy(t, tokens, `{"`+field+`":"`+name+`"}`)
+		if v := show(t, tokens, text); v.cause != "revoked" {
+			t.Errorf("%s: %+v", claim, v)
+		}
+	}
+}
+
 // revokeBy calls the admin API.
 func revokeBy(t testing.TB, tokens *Tokens, body string) {
 	t.Helper()

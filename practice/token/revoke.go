@@ -58,7 +58,7 @@ type FieldError struct{ Field, Problem string }
 func (e *FieldError) Error() string { return e.Field + ": " + e.Problem }
 
 const (
-	maxRevoked = 512
+	maxRevoked = maxName // whatever is admitted can be taken back
 	maxReason  = 200
 	// keptFor is how long a revocation is kept: longer than any token may live, whatever max_age was or will be.
 	keptFor = (365 + 1) * 24 * time.Hour
