@@ -22,23 +22,29 @@ var apart = func() (t [256]bool) {
 // address reports whether what stands at i is in the path or the query of an address, and whether the segment or parameter
 // it stands in says that it is a card.
 func (s *scan) address(i int) (in, card bool) {
-	begin := s.wordBefore(i)
-	if i-begin > longestAddress {
-		return false, false // whoever sees only the end of this cannot tell
-	}
-	head := bytes.TrimLeft(s.text[begin:i], "([*_")
+	begin := max(s.wordBefore(i), i-longestAddress)
+	head := s.text[begin:i]
 	s.steps += len(head)
-	switch {
-	case bytes.Contains(head, []byte("://")), bytes.HasPrefix(head, []byte("www.")):
-	case bytes.HasPrefix(head, []byte("/")), bytes.HasPrefix(head, []byte("./")), bytes.HasPrefix(head, []byte("../")):
-		if !bytes.ContainsFunc(head, func(r rune) bool { return r < 0x80 && class[r]&isLetter != 0 }) {
-			return false, false
-		}
-	default:
+	if !bytes.Contains(head, []byte("://")) && !(s.wordBegins(begin) && relative(head)) {
 		return false, false
 	}
 	head = bytes.TrimRight(head, "/")
-	return true, mentions(head[bytes.LastIndexAny(head, "/?&#")+1:], wordsCard...)
+	head = head[max(bytes.LastIndexAny(head, "/?&#")+1, len(head)-reach):]
+	return true, mentions(head, wordsCard...)
+}
+
+// wordBegins reports whether a word begins at i, and not the rest of one behind a match.
+func (s *scan) wordBegins(i int) bool { return i == 0 || apart[s.text[i-1]] && !s.behind(i) }
+
+// relative reports whether the beginning of a word is that of an address without its scheme or its host.
+func relative(head []byte) bool {
+	head = bytes.TrimLeft(head, "([*_")
+	if bytes.HasPrefix(head, []byte("www.")) {
+		return true
+	}
+	path := bytes.TrimLeft(head, ".")
+	return len(path) > 0 && path[0] == '/' && len(head)-len(path) <= 2 &&
+		bytes.ContainsFunc(path, func(r rune) bool { return r < 0x80 && class[r]&isLetter != 0 })
 }
 
 // wordBefore returns where the word begins that ends at i: behind a match, and behind what Mask has put there. Each is walked

@@ -138,7 +138,7 @@ func (s *scan) plainCard(from, to int) bool {
 	if !s.isCard(figures, from, to, false) {
 		return false
 	}
-	s.addDoubtful(Card, from, to, s.expected(from, to) && !s.called(wordsCard...))
+	s.addDoubtful(Card, from, to, s.expected(from, to) && !s.called(wordsCard))
 	return true
 }
 

@@ -36,6 +36,8 @@ var (
 		"visa", "mastercard", "maestro", "amex", "americanexpress", "diners", "dinersclub", "jcb", "unionpay", "girocard", "bancontact",
 	}
 
+	wordsSecret = []string{"secret", "secretkey", "secretaccesskey", "awssecretaccesskey"}
+
 	// wordsID say that a number is one of many of its form.
 	wordsID = []string{
 		"id", "ids", "uid", "uuid", "guid", "orderid", "orderids", "customerid", "userid", "accountid", "transactionid", "paymentid", "productid", "itemid",
@@ -77,16 +79,34 @@ func (s *scan) says(i int, words ...[]string) bool {
 		}
 	}
 	for _, w := range words {
-		if mentions(before, w...) || s.called(w...) {
+		if mentions(before, w...) || s.called(w) {
 			return true
 		}
 	}
 	return false
 }
 
-// called reports whether the name of the text has one of words.
-func (s *scan) called(words ...string) bool {
-	s.steps += len(s.place.Name)
+// A naming is whether the name of the text has one of a list of words.
+type naming struct {
+	list *string // its first
+	yes  bool
+}
+
+// called reports whether the name of the text has one of words. Each list is looked for once, however many numbers ask.
+func (s *scan) called(words []string) bool {
+	if len(s.place.Name) == 0 {
+		return false
+	}
+	for i := range s.names {
+		n := &s.names[i]
+		if n.list == nil {
+			s.steps += len(s.place.Name)
+			*n = naming{&words[0], mentions(s.place.Name, words...)}
+		}
+		if n.list == &words[0] {
+			return n.yes
+		}
+	}
 	return mentions(s.place.Name, words...)
 }
 

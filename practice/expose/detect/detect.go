@@ -233,6 +233,7 @@ type scan struct {
 	linked, isLink bool // whether the text is one address, once it was asked
 	jwk            int  // members before stand in objects that were judged
 
+	names [16]naming // what its name says
 	runs  [6]stretch // where runs of the classes of anchors end
 	steps int        // bytes that rules have read
 }

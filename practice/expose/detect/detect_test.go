@@ -241,6 +241,7 @@ func TestWhatAPlaceExpectsIsDoubtful(t *testing.T) {
 		want string // "doubt", a kind, or nothing
 	}{
 		{"a number where one is declared", number, "total", "4111111111111111", "doubt"},
+		{"more than a number where one is declared", number, "total", "no 4111111111111111", "card"},
 		{"a number under the name of a card", number, "card_number", "4111111111111111", "card"},
 		{"a number under the name of a card in capitals", number, "PAN", "4111111111111111", "card"},
 		{"a number that is called a tax number", number, "ssn", "219099999", "national_id"},

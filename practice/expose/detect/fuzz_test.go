@@ -44,6 +44,9 @@ func check(t *testing.T, text []byte, name string, s set) {
 			t.Fatalf("%v is not of %v", f, s.names())
 		}
 	}
+	for _, at := range []Place{{Name: []byte(name), Declared: true}, {Name: []byte(name), Declared: true, Number: true}} {
+		checkMatches(t, text, d.FindAt(nil, at, text))
+	}
 	masked := Mask(nil, text, m)
 	if again := d.FindAt(nil, Place{Name: []byte(name)}, masked); len(again) > 0 {
 		t.Fatalf("%q became %q, and that has %s", text, masked, told(string(masked), again))
@@ -65,7 +68,7 @@ func check(t *testing.T, text []byte, name string, s set) {
 // meet than a fuzzer would have meet.
 func TestPiecesOfSecretsInAnyOrder(t *testing.T) {
 	r := rand.New(rand.NewPCG(15, 6))
-	pieces := []string{" ", "-", ".", "_", "\n", `\n`, `"`, ":", "=", "*", "****", "/", "+", "{", "}", "[", "]", "x", "1", "pesel ", "bsn: ", "secret", "tax_id ", "[redacted card]", "[redacted ", "44051401359", "111222333", "12345678Z", "AB123456C", awsKey}
+	pieces := []string{" ", "-", ".", "_", "\n", `\n`, `"`, ":", "=", "*", "****", "/", "+", "{", "}", "[", "]", "x", "1", "pesel ", "bsn: ", "secret", "tax_id ", "ssn ", "card ", "https://example.org/", "/a/", "?no=", ", ", "@", "219-09-9999", "219099999", "4222222222222", "[redacted card]", "[redacted ", "44051401359", "111222333", "12345678Z", "AB123456C", awsKey}
 	for range 200_000 {
 		var b strings.Builder
 		for range 1 + r.IntN(6) {

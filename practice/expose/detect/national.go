@@ -93,10 +93,10 @@ func (s *scan) plainID(from, to int) {
 			belgian(figures) && s.of(from, to, wordsBelgium, wordsAnywhere, wordsPerson)
 	case 13:
 		found = value(figures[:3]) == 756 && ean(figures)
-		doubtful = found && s.expected(from, to) && !s.called(wordsSwiss...) && !s.called(wordsAnywhere...)
+		doubtful = found && s.expected(from, to) && !s.called(wordsSwiss) && !s.called(wordsAnywhere)
 	case 15:
 		found = s.nir(from, to)
-		doubtful = found && s.expected(from, to) && !s.called(wordsFrance...) && !s.called(wordsAnywhere...)
+		doubtful = found && s.expected(from, to) && !s.called(wordsFrance) && !s.called(wordsAnywhere)
 	}
 	if found && from >= s.done && s.opens(from) && s.closes(to) {
 		s.addDoubtful(NationalID, from, to, doubtful)

@@ -109,17 +109,17 @@ func (s *scan) alone(from, to int) bool {
 	}
 	switch s.at(to) {
 	case '-', '@':
-		return !s.is(to+1, isAlnum)
+		return s.over(to+1, isAlnum)
 	case '.':
-		return !s.is(to+1, isLower)
+		return s.over(to+1, isLower)
 	}
 	return true
 }
 
-// expected reports whether a run of digits is what belongs here: where the description says number, or where a text is
-// called an order, an id or a phone number and is nothing but digits.
+// expected reports whether a run of digits that is all of the text is what belongs here: where the description says number,
+// or under the name of an order, an id or a phone number.
 func (s *scan) expected(from, to int) bool {
-	return s.place.Number || s.place.Declared && from == 0 && to == len(s.text) && s.called(wordsID...)
+	return from == 0 && to == len(s.text) && (s.place.Number || s.place.Declared && s.called(wordsID))
 }
 
 // masked reports whether text up to i ends with what Mask puts in place of a match.

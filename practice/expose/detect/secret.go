@@ -218,7 +218,7 @@ func (s *scan) whole() {
 		}
 		seen |= class[c]
 	}
-	if awsForm(awsLength, seen) && s.called("secret", "secretkey", "secretaccesskey", "awssecretaccesskey") {
+	if awsForm(awsLength, seen) && s.called(wordsSecret) {
 		s.add(CloudSecret, 0, len(s.text), false)
 	}
 }

@@ -190,7 +190,7 @@ var hostile = func() map[string]string {
 		"members": `"kty"`, "objects that open": `{"kty"`, "objects that close": `"kty"}`, "members d": `{"kty":"d":"d"`, "bearers": "Bearer ", "secrets": "secret", "ids": "AKIA",
 		"digits": "4", "groups": "4111 ", "groups of three": "4111-111-", "countries": "DE89 3704 ", "letters and digits": "AB12", "names": "pesel 44051401359 ", "wrong names": "x44051401359 44051401359 ",
 		"tokens of GitLab": "glpat-", "tokens of Vault": "hvs.", "session tokens": "IQoJb3JpZ2lu", "sessions": "FwoGZXIvYXdz", "secrets of webhooks": "whsec_", "live keys": "sk_live_", "prefixes in turn": "glpat-ghp_xoxb-hvs.",
-		"hooks": "hooks.slack.com/services/", "bearers in a word": "Bearer a", "blanks behind bearer": "Bearer  ", "digits in groups of nine": "123456789 ", "cards": "4111111111111111 ", "cards in a word": "/a/4111111111111111", "cards with names": "card-4111111111111111 ",
+		"hooks": "hooks.slack.com/services/", "bearers in a word": "Bearer a", "blanks behind bearer": "Bearer  ", "digits in groups of nine": "123456789 ", "cards": "4111111111111111 ", "cards in a word": "/a/4111111111111111", "cards in an address": "https://c=card4111=4111111111111111=c-c-c-c", "cards with names": "card-4111111111111111 ",
 		"signatures": "?sig=a", "signatures with signs": "&sig=%2B", "account keys": "AccountKey=", "Azure": "a8Q~", "backslashes": `\n`, "quotes": `"k`, "spaces": "-----BEGIN " + "PRIVATE KEY----- \n ", "ghp": "ghp_", "slack": "xoxb-", "SendGrid": "SG.", "yett": "yett_k7q2m9d_",
 	}
 }()
