@@ -254,3 +254,48 @@ func TestAnEmptyLogIsWhole(t *testing.T) {
 		t.Errorf("all files and the head are gone: %+v", r.Bad)
 	}
 }
+
+func TestLinesThatWereUnderNoCheckpointAreCounted(t *testing.T) {
+	s := newStand(t)
+	s.size = 1 << 30
+	s.open()
+	s.write(10)
+	early := bytes.Clone(s.h.b)
+	s.write(90)
+	s.writeOnly(3)
+	if err := s.log.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	s.kill()
+	all := s.snapshot()
+	s.open()
+	s.write(1)
+	s.close()
+	r := s.verify()
+	if r.Bad != nil || len(r.Gaps) != 0 || len(r.Resumed) != 1 || r.Resumed[0].Unsigned != 3 || r.Resumed[0].Kind != KindResumed {
+		t.Errorf("after a kill: %+v, %+v", r, r.Bad)
+	}
+	// An early head is put back, and what stands after it is altered and passes for the last second's.
+	name := segmentName("2026-11-23", 0)
+	one, _ := cutNote(all[name+noteSuffix])
+	all[name+noteSuffix] = all[name+noteSuffix][:len(one)+1]
+	all[name+lineSuffix] = bytes.ReplaceAll(all[name+lineSuffix], []byte("id-77"), []byte("id-78"))
+	all[name+treeSuffix] = all[name+treeSuffix][:len(treeMagic)+8+10*entrySize]
+	s.restore(all)
+	s.h.b = bytes.Clone(early)
+	s.open()
+	s.write(1)
+	s.close()
+	if r := s.verify(); len(r.Resumed) != 1 || r.Resumed[0].Unsigned != 93 {
+		t.Errorf("93 lines were taken over, and nothing says so: %+v, %+v", r.Resumed, r.Bad)
+	}
+	// After an orderly end there are none.
+	all = s.snapshot()
+	one, _ = cutNote(all[name+noteSuffix])
+	all[name+noteSuffix] = all[name+noteSuffix][:len(one)+1]
+	s.restore(all)
+	s.h.b = early
+	if r := s.verify(); r.Bad == nil || r.Bad.What != BadNotes || r.Bad.Record != 11 {
+		t.Errorf("got %+v", r.Bad)
+	}
+}

@@ -12,6 +12,7 @@ import (
 const (
 	KindGap     = "gap"     // there are no lines for the numbers From to To
 	KindStop    = "stop"    // the log was closed in order
+	KindResumed = "resumed" // the log goes on after Unsigned lines that were under no checkpoint
 	KindExpired = "expired" // the lines before Before were old and are removed
 	// A log with lines found no head where its heads are kept: nothing tells whether it was set back before.
 	KindNoHead = "head-missing"
@@ -32,9 +33,12 @@ type Notice struct {
 	To   uint64 `json:"to,omitempty"`
 	Lost uint64 `json:"lost,omitempty"`
 	// Open of them were still under way when the process ended.
-	Open   uint64 `json:"open,omitempty"`
-	Before int64  `json:"before,omitempty"` // lines, not numbers
-	Cause  string `json:"cause,omitempty"`
+	Open uint64 `json:"open,omitempty"`
+	// Unsigned lines before this one were under no checkpoint when the log began again: nothing tells whether they are what
+	// was written. After a kill they are those of a second or two.
+	Unsigned int64  `json:"unsigned,omitempty"`
+	Before   int64  `json:"before,omitempty"` // lines, not numbers
+	Cause    string `json:"cause,omitempty"`
 }
 
 func (n *Notice) line() []byte {

@@ -24,6 +24,8 @@ type Report struct {
 	Unsynced *Notice `json:"unsynced,omitempty"`
 	// Torn is how many bytes the unclean end left that are no line.
 	Torn int64 `json:"torn,omitempty"`
+	// Resumed are the starts that took over lines under no checkpoint, the first 1,000 (see Notice.Unsigned).
+	Resumed []Notice `json:"resumed,omitempty"`
 	// Heads are the starts at which the store had no head of the log, or an older one, the first 1,000.
 	Heads []Notice `json:"heads,omitempty"`
 	// Unindexed counts closed segments without an index yet.

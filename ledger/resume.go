@@ -85,7 +85,14 @@ func (l *Log) resume(ctx context.Context) error {
 	if newest != nil {
 		r.seq = max(r.seq, newest.at.Seq)
 	}
+	unsigned := max(0, r.tree.size-l.signed)
 	r.gap = missing(r.seq, counted, stopped)
+	if r.gap == nil && unsigned > 0 {
+		r.gap = &Notice{Kind: KindResumed, Cause: "the process ended without closing the log; every number has its record"}
+	}
+	if r.gap != nil {
+		r.gap.Unsigned = unsigned
+	}
 	if l.o.Heads != nil {
 		r.first = newest == nil
 		r.head = l.doubt(newest, r.seq > 0 || counted.seq > 0 || len(found) > 0)

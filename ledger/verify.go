@@ -385,6 +385,9 @@ func (c *verification) end(counted counts, any bool) error {
 	if c.headless && any && c.accepted < size {
 		return c.bad(Unproven, "the store", size, "the store has no head of this log: nothing tells whether the files were set back or altered "+wayOn)
 	}
+	if counted.present && counted.clean && !c.o.Live && c.report.Unsigned > 0 && c.noted.Number > 0 {
+		return c.bad(BadNotes, c.dir, c.good.Size, "the log was closed in order, and yet its last records are under no checkpoint")
+	}
 	if !c.o.Live && any {
 		c.report.Unsynced = missing(c.seq, counted, !counted.present)
 	}
@@ -535,6 +538,9 @@ func (s *segmentCheck) count(b *brief, file string) {
 		r.First = b.Time
 	}
 	r.Last = b.Time
+	if b.Unsigned > 0 && len(r.Resumed) < 1000 {
+		r.Resumed = append(r.Resumed, b.Notice)
+	}
 	switch b.Kind {
 	case KindGap:
 		r.Lost += b.Lost
