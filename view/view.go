@@ -11,7 +11,9 @@
 // neither JSON, records of JSON, events nor text.
 //
 // An answer that fits in the window (64 KiB) is read as one index; of a longer one each value that fits is, so memory does
-// not grow with the answer. Stages come in a fixed order whatever the order of the practices: Open, Judge, Strip, Mask,
+// not grow with the answer. Records and events leave one by one. Of a text that edits look at, its last 16 KiB stay back until
+// more has come, since what they look for may go over lines: who waits for lines is sent events or records, or a text that
+// nothing looks at. Stages come in a fixed order whatever the order of the practices: Open, Judge, Strip, Mask,
 // Watch; on requests Seal.
 //
 // Used alone, Compile makes a View of edits, and its Request, Response and Guard are steps of an exchange.
