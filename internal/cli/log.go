@@ -338,6 +338,9 @@ func (a *app) printReport(r *ledger.Report, dir string) {
 	if r.Unsigned > 0 {
 		a.out.Printf("The last %s are newer than the last checkpoint; they are whole but not yet signed.\n", whole(r.Unsigned))
 	}
+	for _, h := range r.Heads {
+		a.out.Printf("Head: on %s %s.\n", stamp(h.Time), h.Cause)
+	}
 	for _, g := range r.Gaps {
 		a.printGap(&g)
 	}
