@@ -79,6 +79,7 @@ type Log struct {
 	alone     sync.Mutex
 	closed    sync.Once
 
+	servers  sync.Map // *http.Server → chan struct{}: see ending
 	sinks    sinks
 	indexing sync.Mutex // of live
 	live     live

@@ -252,7 +252,7 @@ func (l *Log) tail(w http.ResponseWriter, r *http.Request) error {
 	after := l.ledger.Seq()
 	err = l.earlier(r.Context(), w, q, last, after)
 	if err == nil {
-		err = l.followed(r.Context(), w, out, q, after)
+		err = l.followed(r, w, out, q, after)
 	}
 	if err != nil && r.Context().Err() == nil {
 		tellIncomplete(w, "the records cannot be read on: "+err.Error())
@@ -280,8 +280,24 @@ func (l *Log) earlier(ctx context.Context, w io.Writer, q *search.Query, n int, 
 	return (unreadable)(found.Unreadable).err()
 }
 
-// followed writes records after a number as they come, until there is nobody to read them or they cannot be read.
-func (l *Log) followed(ctx context.Context, w io.Writer, out *http.ResponseController, q *search.Query, after uint64) (err error) {
+// ending returns what is closed once the server that r came to is told to end: it would wait for whoever follows.
+func (l *Log) ending(r *http.Request) <-chan struct{} {
+	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if !ok {
+		return nil
+	}
+	c := make(chan struct{})
+	if known, twice := l.servers.LoadOrStore(server, c); twice {
+		return known.(chan struct{}) // nothing else is put there
+	}
+	server.RegisterOnShutdown(func() { close(c) })
+	return c
+}
+
+// followed writes records after a number as they come, until there is nobody to read them, they cannot be read, or the server
+// ends.
+func (l *Log) followed(r *http.Request, w io.Writer, out *http.ResponseController, q *search.Query, after uint64) (err error) {
+	ctx, ending := r.Context(), l.ending(r)
 	s := newSource(l)
 	defer func() { err = errors.Join(err, s.Close()) }()
 	tick := time.NewTicker(250 * time.Millisecond)
@@ -307,16 +323,31 @@ func (l *Log) followed(ctx context.Context, w io.Writer, out *http.ResponseContr
 		if err := out.Flush(); err != nil {
 			return err
 		}
+		wait := tick.C
 		if len(records) > 0 {
-			continue
+			wait = always
 		}
 		select {
-		case <-tick.C:
+		case <-ending:
+			return nil
 		case <-ctx.Done():
 			return nil
+		default:
+		}
+		select {
+		case <-wait:
+		case <-ending:
+		case <-ctx.Done():
 		}
 	}
 }
+
+// always is a tick that is there.
+var always = func() <-chan time.Time {
+	c := make(chan time.Time)
+	close(c)
+	return c
+}()
 
 // writeEntry writes one record with what is sealed of it.
 func (l *Log) writeEntry(ctx context.Context, w io.Writer, e *Entry) error {
