@@ -100,18 +100,18 @@ func (c *clock) trouble() string {
 
 // closedAt returns when the newest line of a closed segment was written at the latest: the time of the checkpoint that
 // closed it. Segments without one are of the day after their name.
-func (l *Log) closedAt(s *Segment) (time.Time, error) {
+func (l *Log) closedAt(s *Segment) time.Time {
 	l.aging.Lock()
 	defer l.aging.Unlock()
 	if at, ok := l.ages[s.Name]; ok {
-		return at, nil
-	}
-	tail, err := readTail(filepath.Join(l.dir, s.Name+noteSuffix), 2*notesMax)
-	if err != nil {
-		return time.Time{}, err
+		return at
 	}
 	day, _, _ := parseName(s.Name)
 	at := day.AddDate(0, 0, 2)
+	tail, err := readTail(filepath.Join(l.dir, s.Name+noteSuffix), 2*notesMax)
+	if err != nil {
+		return at // one bad file does not keep the others for ever
+	}
 	if i := bytes.LastIndex(tail, []byte(origin+"\n")); i >= 0 {
 		one, _ := cutNote(tail[i:])
 		if c, err := ParseCheckpoint(one, l.verifier); err == nil {
@@ -122,7 +122,7 @@ func (l *Log) closedAt(s *Segment) (time.Time, error) {
 		l.ages = make(map[string]time.Time)
 	}
 	l.ages[s.Name] = at
-	return at, nil
+	return at
 }
 
 // readTail reads the last bytes of a file, nothing where there is none.

@@ -4,6 +4,9 @@
 package ledger
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -199,4 +202,21 @@ func TestASegmentEndsAfterADayWhateverItsName(t *testing.T) {
 		t.Errorf("%s goes on", first)
 	}
 	s.close()
+}
+
+func TestABadListOfCheckpointsKeepsNothingForEver(t *testing.T) {
+	s := newStand(t)
+	s.open()
+	s.days(10)
+	all, err := s.log.Segments()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(s.dir, all[1].Name+noteSuffix)
+	if err := errors.Join(os.Remove(name), os.Mkdir(name, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.expirable(5 * day); got <= all[1].End() {
+		t.Errorf("%d lines are old, want more than %d", got, all[1].End())
+	}
 }

@@ -299,3 +299,30 @@ func TestLinesThatWereUnderNoCheckpointAreCounted(t *testing.T) {
 		t.Errorf("got %+v", r.Bad)
 	}
 }
+
+func TestReadersAskWhileTheHeadIsAskedForAgain(t *testing.T) {
+	s := newStand(t)
+	s.open()
+	s.write(30)
+	s.close()
+	s.h.err = errors.New("locked")
+	if err := s.begin(); err == nil {
+		t.Fatal("began")
+	}
+	s.h.err = nil
+	s.log.asked = s.log.asked.Add(-headTimeout)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range 1000 {
+			if n := s.log.Seq(); n != 31 {
+				t.Errorf("number %d", n)
+				return
+			}
+		}
+	}()
+	if err := s.log.Begin(); err != nil {
+		t.Error(err)
+	}
+	<-ended
+}

@@ -57,6 +57,7 @@ type Log struct {
 	asked    time.Time   // when Begin last tried
 
 	failing  atomic.Bool // the last flush: the disk takes nothing
+	roomless atomic.Bool // there is no reserve, and that was said
 	names    atomic.Bool // files were made whose names are not on the disk yet
 	retiring int64       // lines of the last notice that some are removed
 

@@ -20,6 +20,17 @@ const (
 	reserveLeast = 256 << 10 // less is no help
 )
 
+// holdRoom is keepReserve, and says once that there is none.
+func (l *Log) holdRoom() {
+	err := l.keepReserve()
+	if err != nil && !l.roomless.Swap(true) {
+		l.o.Log.Warn("no room can be held for the notice without which a full disk stays full", "error", err.Error())
+	}
+	if err == nil {
+		l.roomless.Store(false)
+	}
+}
+
 // keepReserve holds the room, if it is not held yet. At least as much stays free, and where there is not, less is held.
 func (l *Log) keepReserve() error {
 	if l.o.Reserve < 0 {
@@ -80,8 +91,14 @@ func (l *Log) spend() error {
 // fails, and a disk that is full gets the reserve for it. It is for one goroutine beside all others.
 func (l *Log) Retire(ctx context.Context, retention time.Duration, say func(*Notice) bool, flush func(context.Context) error) error {
 	before, err := l.Expirable(retention)
-	if err != nil || before == 0 {
+	if err != nil {
 		return err
+	}
+	if before == 0 {
+		if !l.failing.Load() {
+			l.holdRoom()
+		}
+		return nil
 	}
 	if l.failing.Load() {
 		if err := l.spend(); err != nil {
@@ -103,5 +120,6 @@ func (l *Log) Retire(ctx context.Context, retention time.Duration, say func(*Not
 	if err := l.Expire(before); err != nil {
 		return err
 	}
-	return l.keepReserve()
+	l.holdRoom()
+	return nil
 }

@@ -136,3 +136,21 @@ func TestTheReserveLeavesAsMuchAsItTakes(t *testing.T) {
 		t.Error("a second one is left", err)
 	}
 }
+
+func TestAReserveThatIsGoneIsMadeAgain(t *testing.T) {
+	s := newStand(t)
+	s.reserve = 1 << 20
+	s.open()
+	name := filepath.Join(s.dir, reserveName)
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	s.write(3)
+	if err := s.log.Retire(t.Context(), day, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(name); err != nil || allocated(info) < 1<<20 {
+		t.Errorf("got %v, %v", info, err)
+	}
+	s.close()
+}

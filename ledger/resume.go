@@ -58,9 +58,11 @@ func (l *Log) resume(ctx context.Context) error {
 		return fmt.Errorf("records of an older version: %w", err)
 	}
 	r := new(resumption)
-	l.mu.Lock()
-	l.pending = r
-	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.pending = r // whole, because readers ask for its number
+	}()
 	if l.headless != nil {
 		// It is for reading only, until Begin has the head.
 		_, err := l.lastSeq(r, found)
@@ -435,9 +437,7 @@ func (l *Log) mend() error {
 		}
 	}
 	l.pending, l.ready = nil, true
-	if err := l.keepReserve(); err != nil {
-		l.o.Log.Warn("no room can be held for the notice without which a full disk stays full", "error", err.Error())
-	}
+	l.holdRoom()
 	return nil
 }
 

@@ -93,10 +93,7 @@ func (l *Log) Expirable(retention time.Duration) (int64, error) {
 	var before int64
 	var newest time.Time
 	for i := range all {
-		at, err := l.closedAt(&all[i])
-		if err != nil {
-			return 0, err
-		}
+		at := l.closedAt(&all[i])
 		if at.Sub(now) > leap || newest.Sub(at) > leap {
 			continue
 		}
