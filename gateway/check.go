@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -19,6 +20,7 @@ import (
 type Plan struct {
 	APIs       []*api.API
 	Warnings   []api.Warning
+	Told       []string // what the practices would tell the log at the start
 	Operations int
 	Loosened   int // practices that are off somewhere, each with its reason
 }
@@ -64,16 +66,17 @@ func Check(ctx context.Context, file *config.File) (*Plan, error) {
 	if err := errors.Join(all...); err != nil {
 		return nil, err
 	}
-	return p, rehearse(ctx, file)
+	p.Told, err = rehearse(ctx, file)
+	return p, err
 }
 
-// rehearse builds the gate over a data directory that is gone afterwards: what only its building finds wrong, a list that
-// cannot be read or an operation that is not there, is found before the start. The data directory itself is not opened, so
-// whether its key still fits is not known, and no address is taken.
-func rehearse(ctx context.Context, file *config.File) (err error) {
+// rehearse builds the gate over a data directory that is gone afterwards, and returns what the log was told: what only its
+// building finds, a list that cannot be read or an operation that is not there, is found before the start. The data directory
+// itself is not opened, so whether its key still fits is not known, and no address is taken.
+func rehearse(ctx context.Context, file *config.File) (told []string, err error) {
 	dir, err := os.MkdirTemp("", "yett-check-")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	elsewhere := *file
@@ -81,12 +84,27 @@ func rehearse(ctx context.Context, file *config.File) (err error) {
 	if elsewhere.PublicURL == "" {
 		elsewhere.PublicURL = "https://localhost"
 	}
-	g, err := open(ctx, &elsewhere, nil, Options{})
+	var log listener
+	g, err := open(ctx, &elsewhere, nil, Options{Log: slog.New(&log)})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return g.Close()
+	return log.told, g.Close()
 }
+
+// A listener is a log of which only the messages are kept. Building is done by one goroutine.
+type listener struct{ told []string }
+
+func (l *listener) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
+
+func (l *listener) Handle(_ context.Context, r slog.Record) error {
+	l.told = append(l.told, r.Message)
+	return nil
+}
+
+func (l *listener) WithAttrs([]slog.Attr) slog.Handler { return l }
+
+func (l *listener) WithGroup(string) slog.Handler { return l }
 
 // BodyContract says in a few words what body an operation takes: "JSON, 9 fields, 64 KB".
 func (g *Gateway) BodyContract(op *api.Operation) string {

@@ -29,10 +29,13 @@ func (a *app) checkCommand() *cobra.Command {
 			if a.json {
 				return a.printJSON(planJSON(plan))
 			}
-			if len(plan.Warnings) > 0 {
+			if len(plan.Warnings)+len(plan.Told) > 0 {
 				a.err.Println("Worth a look, not an error:")
 				for _, w := range plan.Warnings {
 					a.err.Println(w.String())
+				}
+				for _, t := range plan.Told {
+					a.err.Println(t)
 				}
 				a.err.Println()
 			}
@@ -70,13 +73,16 @@ func wellWords(file *config.File, alone bool, plan *gateway.Plan) string {
 // planJSON is a configuration that is well, as a machine reads it.
 func planJSON(plan *gateway.Plan) any {
 	type warning struct {
-		Where string `json:"where"`
+		Where string `json:"where,omitempty"`
 		What  string `json:"what"`
 		Hint  string `json:"hint,omitempty"`
 	}
 	warnings := []warning{}
 	for _, w := range plan.Warnings {
 		warnings = append(warnings, warning{w.Where.String(), w.What, w.Hint})
+	}
+	for _, t := range plan.Told {
+		warnings = append(warnings, warning{What: t})
 	}
 	return map[string]any{"apis": len(plan.APIs), "operations": plan.Operations, "loosened": plan.Loosened, "warnings": warnings}
 }
