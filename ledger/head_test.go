@@ -115,8 +115,12 @@ func TestAMissingHeadIsNamedForGood(t *testing.T) {
 	if r := s.verify(); r.Bad == nil || r.Bad.What != Unproven || r.Bad.Record != 62 || r.Bad.File != "the store" {
 		t.Fatalf("before the next start: %+v", r.Bad)
 	}
-	for range 2 {
+	for i := range 2 {
 		s.open()
+		all := s.log.Troubles()
+		if told := len(all) == 1 && all[0].Kind == TroubleUnproven; told != (i == 0) {
+			t.Errorf("start %d: trouble %v", i, all)
+		}
 		s.write(20)
 		s.close()
 	}

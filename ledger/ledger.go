@@ -56,10 +56,11 @@ type Log struct {
 	headless error       // why the head could not be had: Begin tries again, and refuses
 	asked    time.Time   // when Begin last tried
 
-	failing  atomic.Bool // the last flush: the disk takes nothing
-	roomless atomic.Bool // there is no reserve, and that was said
-	names    atomic.Bool // files were made whose names are not on the disk yet
-	retiring int64       // lines of the last notice that some are removed
+	failing  atomic.Bool            // the last flush: the disk takes nothing
+	unproven atomic.Pointer[string] // why nothing tells whether the log was set back before this start
+	roomless atomic.Bool            // there is no reserve, and that was said
+	names    atomic.Bool            // files were made whose names are not on the disk yet
+	retiring int64                  // lines of the last notice that some are removed
 
 	syncing sync.Mutex // one Sync at a time; taken before mu
 	notes   file

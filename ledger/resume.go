@@ -436,6 +436,10 @@ func (l *Log) mend() error {
 			l.write(one.line(), one.Seq)
 		}
 	}
+	if r.head != nil && r.head.Kind == KindNoHead {
+		text := r.head.Cause + " " + wayOn
+		l.unproven.Store(&text)
+	}
 	l.pending, l.ready = nil, true
 	l.holdRoom()
 	return nil

@@ -15,6 +15,7 @@ type Trouble struct {
 const (
 	TroubleUnreadable = "unreadable" // segments cannot be read; their lines are missing in every answer
 	TroubleHead       = "head"       // the place of the heads takes none: a rollback is noticed up to the last one only
+	TroubleUnproven   = "unproven"   // the log began without a head: Verify names the line until somebody vouches for it
 	TroubleClock      = "clock"      // the machine's clock is not believed; old lines stay meanwhile
 )
 
@@ -30,6 +31,9 @@ func (l *Log) Troubles() []Trouble {
 	}
 	if text := l.headError.Load(); text != nil {
 		all = append(all, Trouble{TroubleHead, *text})
+	}
+	if text := l.unproven.Load(); text != nil {
+		all = append(all, Trouble{TroubleUnproven, *text})
 	}
 	if text := l.clock.trouble(); text != "" {
 		all = append(all, Trouble{TroubleClock, text})

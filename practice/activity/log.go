@@ -298,6 +298,8 @@ const (
 	stuckAlert      = "records_not_written"
 	unreadableAlert = "records_unreadable"
 	clockAlert      = "records_clock"
+	headAlert       = "records_head_not_kept"
+	unprovenAlert   = "records_unproven"
 )
 
 // troubles tells of what is wrong although records are written.
@@ -309,7 +311,9 @@ func (l *Log) troubles() {
 	for _, t := range l.ledger.Troubles() {
 		now[t.Kind] = t.Summary
 	}
-	for kind, name := range map[string]string{ledger.TroubleUnreadable: unreadableAlert, ledger.TroubleClock: clockAlert} {
+	for kind, name := range map[string]string{
+		ledger.TroubleUnreadable: unreadableAlert, ledger.TroubleClock: clockAlert, ledger.TroubleHead: headAlert, ledger.TroubleUnproven: unprovenAlert,
+	} {
 		if summary, wrong := now[kind]; wrong {
 			l.o.Alerts.Raise(name, "", summary)
 		} else {
