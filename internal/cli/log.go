@@ -341,6 +341,11 @@ func (a *app) printReport(r *ledger.Report, dir string) {
 	for _, h := range r.Heads {
 		a.out.Printf("Head: on %s %s.\n", stamp(h.Time), h.Cause)
 	}
+	for _, n := range r.Resumed {
+		if n.Unsigned > 0 {
+			a.out.Printf("Resumed: on %s after %s %s under no checkpoint; nothing tells whether they are what was written.\n", stamp(n.Time), whole(n.Unsigned), plural(int(n.Unsigned), "record"))
+		}
+	}
 	for _, g := range r.Gaps {
 		a.printGap(&g)
 	}

@@ -15,11 +15,16 @@ import (
 	"yett/practice/activity"
 )
 
-func TestAReportNamesTheStartsWithoutAHead(t *testing.T) {
+func TestAReportNamesStartsThatTookOverWhatNothingProves(t *testing.T) {
 	at := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
-	r := &ledger.Report{Records: 3, Segments: 1, First: at, Last: at, Heads: []ledger.Notice{{Time: at, Cause: "the store had no head of this log"}}}
+	r := &ledger.Report{Records: 3, Segments: 1, First: at, Last: at,
+		Heads:   []ledger.Notice{{Time: at, Cause: "the store had no head of this log"}},
+		Resumed: []ledger.Notice{{Time: at}, {Time: at, Unsigned: 1093}}}
 	got := printed(t, func(a *app) { a.printReport(r, "data") })
 	if !strings.Contains(got, "✓ Whole: 3 records") || !strings.Contains(got, "Head: on 23 Nov 2026 14:00:00 the store had no head of this log.\n") {
+		t.Errorf("got %s", got)
+	}
+	if strings.Count(got, "Resumed") != 1 || !strings.Contains(got, "Resumed: on 23 Nov 2026 14:00:00 after 1,093 records under no checkpoint;") {
 		t.Errorf("got %s", got)
 	}
 }
