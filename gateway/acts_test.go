@@ -27,6 +27,7 @@ func TestARecordSaysToWhatSomethingWasDone(t *testing.T) {
 	g := before(t, echo, "")
 	g.do(http.MethodGet, "/open/x", "") // it serves
 	var first, second struct{ ID string }
+	var gone struct{ Person string }
 	for _, step := range []struct {
 		method, path string
 		in, out      any
@@ -35,6 +36,8 @@ func TestARecordSaysToWhatSomethingWasDone(t *testing.T) {
 		{"POST", "/keys/{first}/rotate", nil, &second},
 		{"POST", "/users", map[string]any{"name": "greta", "password": "correct horse battery"}, nil},
 		{"POST", "/users/greta/disable", nil, nil},
+		{"POST", "/users", map[string]any{"name": "hugo", "password": "battery staple horse"}, nil},
+		{"POST", "/records/shred", map[string]any{"subject": "hugo"}, &gone},
 	} {
 		path := step.path
 		if path == "/keys/{first}/rotate" {
@@ -46,13 +49,16 @@ func TestARecordSaysToWhatSomethingWasDone(t *testing.T) {
 	}
 	got := map[string]activity.Entry{}
 	for _, e := range actions(t, g) {
-		got[e.Op] = e
+		got[e.Op] = e // of two the older one
 	}
 	if e := got["POST /keys"]; e.Target != first.ID || e.Note != "client nord" {
 		t.Errorf("a new key: %+v", e)
 	}
 	if e := got["POST /keys/{id}/rotate"]; e.Target != first.ID || e.Note != "replaced by "+second.ID {
 		t.Errorf("a replaced key: %+v", e)
+	}
+	if e := got["POST /records/shred"]; gone.Person == "" || e.Note != "person "+gone.Person || e.Target != "" {
+		t.Errorf("a shredded person: %+v", e)
 	}
 	for _, op := range []string{"POST /users", "POST /users/{name}/disable"} {
 		if e := got[op]; e.Target != "greta" || e.Person == "" || e.Person == "greta" {

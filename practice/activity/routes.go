@@ -432,6 +432,7 @@ func (l *Log) shred(w http.ResponseWriter, r *http.Request) error {
 	if pseudonym == "" {
 		return &problem.Error{Status: http.StatusNotFound, Code: "unknown_person", Detail: "There are no records of this person, or none that can still be read."}
 	}
+	practice.ActionOf(r.Context()).Note = "person " + pseudonym // by name nobody is to find out any more
 	return answer(w, map[string]string{"person": pseudonym})
 }
 
