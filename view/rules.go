@@ -224,19 +224,22 @@ func (r *Rules) reach(op *api.Operation) []*Edit {
 		}
 	}
 	note(r.unknown)
-	seen := map[*schema.Shape]bool{nil: true}
+	seen := make([]bool, len(r.by)) // by the ID of the shape
 	var queue []*schema.Shape
-	for _, answer := range op.Responses {
-		for _, m := range answer.Media {
-			queue = append(queue, m.Schema.Shape())
+	add := func(s *schema.Shape, _ string, _, _ bool) {
+		if id := s.ID(); id >= 0 && id < len(seen) && !seen[id] {
+			seen[id] = true
+			queue = append(queue, s)
 		}
 	}
-	for ; len(queue) > 0; queue = queue[1:] {
-		if s := queue[0]; !seen[s] {
-			seen[s] = true
-			note(r.of(s))
-			s.Each(func(child *schema.Shape, _ string, _, _ bool) { queue = append(queue, child) })
+	for _, answer := range op.Responses {
+		for _, m := range answer.Media {
+			add(m.Schema.Shape(), "", false, false)
 		}
+	}
+	for i := 0; i < len(queue); i++ { // shapes join the list while it is walked
+		note(r.of(queue[i]))
+		queue[i].Each(add)
 	}
 	var all []*Edit
 	for i, e := range r.edits {
