@@ -224,6 +224,9 @@ func (l *Log) WriteNotice(n Notice) {
 	if n.Time.IsZero() {
 		n.Time = l.o.Now()
 	}
+	if n.Kind == KindAccepted {
+		l.unproven.Store(nil)
+	}
 	l.Write(n.line(), n.Seq)
 }
 

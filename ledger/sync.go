@@ -84,7 +84,7 @@ func (l *Log) arrived(at mark, n int) {
 	}
 	l.over = 0
 	l.memory = slices.Delete(l.memory, 0, n)
-	if len(l.memory) == 0 && cap(l.memory) > 1<<20 {
+	if len(l.memory) == 0 && cap(l.memory) > 1<<20 && n < cap(l.memory)/4 { // the rush is over
 		l.memory = nil
 	}
 }

@@ -564,7 +564,7 @@ func (s *segmentCheck) count(b *brief, file string) {
 }
 
 // wayOn is how an operator who knows why the head was gone gets a clean report again.
-const wayOn = "(if you know why: export a checkpoint now, and compare with it from then on)"
+const wayOn = "(if you know why: start the gateway, and yett log accept --note \"why\")"
 
 func (s *segmentCheck) head(b *brief) {
 	if len(s.report.Heads) < 1000 {

@@ -27,7 +27,7 @@ import (
 // logCommand is everything about records.
 func (a *app) logCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "log", Short: "records: find, follow, verify, export and review them"}
-	cmd.AddCommand(a.logSearch(), a.logTail(), a.logShow(), a.logVerify(), a.logCheckpoint(), a.logExport(), a.logSinks(), a.logShred(), a.logReview())
+	cmd.AddCommand(a.logSearch(), a.logTail(), a.logShow(), a.logVerify(), a.logCheckpoint(), a.logExport(), a.logSinks(), a.logShred(), a.logReview(), a.logAccept())
 	return cmd
 }
 

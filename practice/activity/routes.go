@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"yett/ledger"
@@ -41,6 +42,7 @@ func (l *Log) routes() []practice.Route {
 		handle("POST /records/shred", l.shred),
 		handle("GET /records/review", l.review),
 		handle("POST /records/review", l.sign),
+		handle("POST /records/accept", l.accept),
 		handle("GET /records/sinks", func(w http.ResponseWriter, _ *http.Request) error {
 			return answer(w, map[string]any{"sinks": l.sinks.states()})
 		}),
@@ -473,29 +475,59 @@ func (l *Log) sign(w http.ResponseWriter, r *http.Request) error {
 	}
 	s := Signed{By: who, At: l.o.Now().UTC().Truncate(time.Millisecond), Since: from, Until: to, Note: in.Note}
 	a := practice.Action{ID: newID(), Time: s.At, Op: signOp, Actor: who, Note: signPrefix + from.Format(time.DateOnly) + " to " + to.Format(time.DateOnly) + ": " + in.Note}
-	if err := l.certain(r.Context(), a); err != nil {
+	if err := l.certain(r.Context(), item{action: &a}); err != nil {
 		return err
 	}
 	return answer(w, s)
 }
 
-// certain brings an action to the disk.
-func (l *Log) certain(ctx context.Context, a practice.Action) error {
+// certain brings what somebody signs to the disk.
+func (l *Log) certain(ctx context.Context, i item) error {
 	refused := &problem.Error{Status: http.StatusServiceUnavailable, Code: "cannot_record", Cause: errStuck,
 		Detail: "The gateway cannot keep its records now: nothing was signed."}
 	if l.stuck.is() {
 		return refused
 	}
-	if _, queued := l.take(item{action: &a}); !queued {
+	if _, queued := l.take(i); !queued {
 		return refused
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if err := l.flushed(ctx); err != nil {
 		return &problem.Error{Status: http.StatusServiceUnavailable, Code: "cannot_record", Cause: err,
-			Detail: "The sign-off could not be brought to the disk. Review the period again to see whether it came to be."}
+			Detail: "What was signed could not be brought to the disk. Look again to see whether it came to be."}
 	}
 	return nil
+}
+
+// accept records that somebody vouches for the records so far, although the store had no head of the log at some start: it
+// was restored from a backup, or is a new one. It excuses that, and nothing else that Verify finds: a record that was altered
+// stays altered. It cannot be taken back, and each later report names the start all the same.
+func (l *Log) accept(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Note string `json:"note"`
+	}
+	if err := json.NewDecoder(io.LimitReader(r.Body, 8<<10)).Decode(&in); err != nil || strings.TrimSpace(in.Note) == "" {
+		return &problem.Error{Status: http.StatusBadRequest, Code: "bad_body", Detail: "the body must be {\"note\": …}: why the head of the log was gone"}
+	}
+	who := practice.Actor(r.Context())
+	if who == "" {
+		return &problem.Error{Status: http.StatusForbidden, Code: "nobody", Detail: "It is not known who vouches for the records."}
+	}
+	report, err := l.Verify(r.Context())
+	if err != nil {
+		return err
+	}
+	if b := report.Bad; b == nil {
+		return &problem.Error{Status: http.StatusConflict, Code: "nothing_unproven", Detail: "The records are whole: there is nothing to vouch for."}
+	} else if b.What != ledger.Unproven {
+		return &problem.Error{Status: http.StatusConflict, Code: "not_whole", Detail: "Something else is wrong, for which nobody can vouch (yett log verify tells what).", Cause: b}
+	}
+	n := &ledger.Notice{Kind: ledger.KindAccepted, Time: l.o.Now().UTC(), Before: report.Before + report.Records, Cause: who + ": " + in.Note}
+	if err := l.certain(r.Context(), item{notice: n}); err != nil {
+		return err
+	}
+	return answer(w, n)
 }
 
 func answer(w http.ResponseWriter, v any) error {

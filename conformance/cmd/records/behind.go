@@ -36,7 +36,7 @@ func behind(ctx context.Context, s *stand) error {
 			return fmt.Errorf("a sink is %d records behind, and everything passes", all.answered)
 		}
 	}
-	if err := s.alerted(ctx, true); err != nil {
+	if err := s.alerted(ctx, true, 15*time.Second); err != nil {
 		return err
 	}
 	fmt.Printf("records:   refused after %d, an alert stands\n", all.ok)
@@ -52,7 +52,7 @@ func behind(ctx context.Context, s *stand) error {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	if err := s.alerted(ctx, false); err != nil {
+	if err := s.alerted(ctx, false, 15*time.Second); err != nil {
 		return err
 	}
 	fmt.Printf("records:   admitted again %.1f s after it began to read, the alert is over\n", time.Since(began).Seconds())
@@ -69,7 +69,7 @@ func behind(ctx context.Context, s *stand) error {
 	}
 	s.atClose = append(s.atClose, k.Close)
 	l = k.Listener
-	s.extra = sink("drop-and-count") // nobody accepts there
+	s.extra = sink("drop-and-count") // nobody reads there: the system takes some megabytes by itself
 	if err := s.start(ctx); err != nil {
 		return err
 	}
@@ -78,10 +78,10 @@ func behind(ctx context.Context, s *stand) error {
 		if all = sum(all, more); more.unavailable > 0 {
 			return fmt.Errorf("%d were refused, although records may be left out", more.unavailable)
 		}
-		if s.alerted(ctx, true) == nil {
+		if s.alerted(ctx, true, time.Second) == nil {
 			break
 		}
-		if time.Since(began) > time.Minute {
+		if time.Since(began) > 2*time.Minute {
 			return fmt.Errorf("a sink is behind, and no alert tells: %d asked", all.answered)
 		}
 	}
@@ -101,10 +101,10 @@ func (s *stand) counted(ctx context.Context, c count) error {
 	return s.whole(ctx)
 }
 
-// alerted waits a moment for the alert of a sink, or for its end.
-func (s *stand) alerted(ctx context.Context, stands bool) error {
+// alerted waits for the alert of a sink, or for its end.
+func (s *stand) alerted(ctx context.Context, stands bool, atMost time.Duration) error {
 	var out []byte
-	for began := time.Now(); time.Since(began) < 15*time.Second; time.Sleep(100 * time.Millisecond) {
+	for began := time.Now(); time.Since(began) < atMost; time.Sleep(100 * time.Millisecond) {
 		var err error
 		if out, err = s.yett(ctx, "", "status"); err == nil && strings.Contains(string(out), "records_sink_behind since") == stands {
 			return nil

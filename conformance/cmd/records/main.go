@@ -49,6 +49,7 @@ func main() {
 }
 
 func run(ctx context.Context, binary, only string, edits, kills int, seed uint64) error {
+	ran := 0
 	for _, part := range []struct {
 		name string
 		f    func(context.Context, *stand) error
@@ -63,6 +64,7 @@ func run(ctx context.Context, binary, only string, edits, kills int, seed uint64
 		if !strings.HasPrefix(part.name, only) {
 			continue
 		}
+		ran++
 		began := time.Now()
 		dir, err := os.MkdirTemp("", "yett-records")
 		if err != nil {
@@ -76,6 +78,9 @@ func run(ctx context.Context, binary, only string, edits, kills int, seed uint64
 			return fmt.Errorf("%s: %w", part.name, err)
 		}
 		fmt.Printf("records: %s: %.1f s\n", part.name, time.Since(began).Seconds())
+	}
+	if ran == 0 {
+		return fmt.Errorf("no part is called %q", only)
 	}
 	return nil
 }
