@@ -15,23 +15,24 @@ func selected(paths []string) *selection {
 	}
 	root := &selection{members: map[string]*selection{}}
 	for _, p := range paths {
-		at := root
-		for name := range strings.SplitSeq(p, ".") {
-			next, known := at.members[name]
-			if known && next.members == nil {
-				break // all of it is asked for already
-			}
-			if !known {
-				next = &selection{members: map[string]*selection{}}
-				at.members[name] = next
-			}
-			at = next
-		}
-		if at != root {
-			at.members = nil
-		}
+		root.add(p)
 	}
 	return root
+}
+
+func (s *selection) add(path string) {
+	for name := range strings.SplitSeq(path, ".") {
+		next, known := s.members[name]
+		if known && next.members == nil {
+			return // all of it is asked for already
+		}
+		if !known {
+			next = &selection{members: map[string]*selection{}}
+			s.members[name] = next
+		}
+		s = next
+	}
+	s.members = nil
 }
 
 // member says whether the member name was asked for, and what of it.
