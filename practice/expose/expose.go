@@ -393,6 +393,7 @@ func (e *Exposer) Handler(next http.Handler) http.Handler {
 	if s := e.Response(); s != nil {
 		c.Response = append([]exchange.Link{{Practice: "expose", Step: s}}, c.Response...)
 	}
+	c.Response = append(c.Response, exchange.Link{Practice: "view", Step: step((*view.View).Guard)})
 	return c.Handler(next)
 }
 

@@ -281,3 +281,11 @@ func TestAnAnswerOfAnOpenTypeIsRefusedWhereItsFieldsAreNotSeen(t *testing.T) {
 		t.Errorf("an answer without a body: got %d %s", status, got)
 	}
 }
+
+func TestABodyThatNobodyDescribedIsNotForWhoMayNotSeeAll(t *testing.T) {
+	r := newRig(t, clinic(t), nil)
+	r.contentType, r.body = "text/plain", `[{"id":"greta","diagnosis":"flu"}]`
+	if status, text := r.ask(t, holding("diagnosis:read"), "GET", "/patients", ""); status != 502 || !strings.Contains(text, "undeclared_body") {
+		t.Errorf("got %d %s", status, text)
+	}
+}

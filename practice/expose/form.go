@@ -21,13 +21,10 @@ func fieldsSeen(contentType string, shape *schema.Shape) bool {
 		return true
 	}
 	typ, _, _ := strings.Cut(contentType, ";")
-	switch strings.ToLower(strings.TrimSpace(typ)) {
-	case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq":
-		return true
-	case "text/event-stream":
+	if strings.EqualFold(strings.TrimSpace(typ), "text/event-stream") {
 		return !shape.Types().Has(schema.String)
 	}
-	return false
+	return exchange.Records(contentType)
 }
 
 // readForms refuses descriptions that restrict fields where none are seen, and remembers the answers of which only the
