@@ -44,11 +44,15 @@ func TestAnswersAreWhatDecodingFilteringAndEncodingGives(t *testing.T) {
 		cases = n
 	}
 	start, dir := time.Now(), t.TempDir()
-	edited := 0
+	edited, refused := 0, 0
 	for i := 0; i < cases; i += casesEach {
 		g := &generator{Rand: rand.New(rand.NewPCG(propertySeed, uint64(i)))}
 		s := g.description()
 		v, _, err := s.compile(dir)
+		if err != nil && strings.Contains(err.Error(), "take too long to be told apart") {
+			refused++ // one in some ten thousand is woven too closely
+			continue
+		}
 		if err != nil {
 			t.Fatalf("seed %d, case %d: %v\n%s", propertySeed, i, err, s.text())
 		}
@@ -68,12 +72,34 @@ func TestAnswersAreWhatDecodingFilteringAndEncodingGives(t *testing.T) {
 	}
 	t.Logf("seed %d: %d cases of %d schemas in %v, %d answers changed",
 		propertySeed, cases, cases/casesEach, time.Since(start).Round(time.Millisecond), edited)
+	if refused > 1+cases/casesEach/1000 {
+		t.Errorf("%d descriptions of %d are refused", refused, cases/casesEach)
+	}
 	if edited < cases/4 {
 		t.Errorf("only %d answers of %d had anything to change", edited, cases)
 	}
 }
 
-// A described is the schemas of a description: the root and what it refers to.
+// Which of an array and its items the description reaches first must not matter.
+func TestAWordOfAnArrayMeansTheItemsBehindItsPrefix(t *testing.T) {
+	for _, word := range []struct{ name, value string }{{"x-yett-encrypt", "r"}, {"x-yett-mask", "redact"}} {
+		s := schemas{
+			root: map[string]any{"properties": map[string]any{"a": map[string]any{"properties": map[string]any{
+				"c": map[string]any{"$ref": "#/components/schemas/C1", word.name: word.value}}}}},
+			components: map[string]any{"C1": map[string]any{"prefixItems": []any{map[string]any{}}}},
+		}
+		v, _, err := s.compile(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := run{schemas: s, seed: 1, scopes: []string{"s1", "s2"}, document: []byte(`{"a":{"c":["4","sealed:a"]}}`)}
+		if changed, err := c.run(v); err != nil || !changed {
+			t.Errorf("%s: changed %v: %v", word.name, changed, err)
+		}
+	}
+}
+
+// The schemas of a description: the root and what it refers to.
 type schemas struct {
 	root       any
 	components map[string]any

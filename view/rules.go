@@ -48,6 +48,7 @@ const (
 func NewRules(a *api.API, request bool, edits func(Place) []*Edit) *Rules {
 	b := &builder{rules: &Rules{by: make([]*rule, a.Shapes())}, edits: edits, made: map[string]*rule{}, numbers: map[*Edit]int{}}
 	b.rules.unknown = b.rule(Place{API: a, Request: request})
+	var met []Place
 	a.EachShape(func(shape, holder *schema.Shape, inRequest, inAnswer bool) {
 		if request && !inRequest || !request && !inAnswer {
 			return
@@ -55,16 +56,23 @@ func NewRules(a *api.API, request bool, edits func(Place) []*Edit) *Rules {
 		at := Place{API: a, Shape: shape, Request: request}
 		if b.rules.by[shape.ID()] == nil {
 			b.rules.by[shape.ID()] = b.rule(at)
-			if shape.Worded() && shape.Types().Has(schema.Array) && shape.Item(beyondPrefix) == nil {
-				// The word means items of which nothing else is said, too.
-				b.items(shape, Place{API: a, Holder: shape, Request: request})
-			}
+			met = append(met, at)
 		}
-		if holder != nil && holder.Worded() {
+		if holder != nil {
 			at.Holder = holder
-			b.items(holder, at)
+			met = append(met, at)
 		}
 	})
+	// What arrays say of their items comes on top, whichever of the two was met first.
+	for _, at := range met {
+		switch {
+		case at.Holder == nil && at.Shape.Worded() && at.Shape.Types().Has(schema.Array) && at.Shape.Item(beyondPrefix) == nil:
+			// The word means items of which nothing else is said, too.
+			b.items(at.Shape, Place{API: a, Holder: at.Shape, Request: request})
+		case at.Holder != nil && at.Holder.Worded():
+			b.items(at.Holder, at)
+		}
+	}
 	b.nest()
 	return b.rules
 }
