@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -20,9 +21,18 @@ type file struct {
 	f    *os.File
 }
 
+// openFile makes no file: whoever only looks whether the sink could be opened may be another user than the one who writes
+// it. Whether one can be made is tried beside it. Send makes it.
 func openFile(path string, form form) (*file, error) {
 	s := &file{path: path, form: form}
-	return s, s.reopen()
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		return s, s.reopen()
+	}
+	probe, err := os.CreateTemp(filepath.Dir(path), ".yett-*")
+	if err != nil {
+		return s, err
+	}
+	return s, errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 // reopen opens the file that has the name now.

@@ -201,3 +201,28 @@ func TestACursorKeepsItsPlace(t *testing.T) {
 		}
 	}
 }
+
+func TestAFileIsMadeWhenItIsWritten(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "out")
+	line := func(dst []byte, r *Record) []byte { return append(dst, r.Line...) }
+	s, err := openFile(name, line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("opening left %v, %v", left, err)
+	}
+	if err := s.Send(t.Context(), []Record{{Seq: 1, Line: []byte("{}")}}); err != nil {
+		t.Error(err)
+	}
+	if b, err := os.ReadFile(name); err != nil || !strings.Contains(string(b), "{}") {
+		t.Errorf("got %q, %v", b, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := openFile(filepath.Join(dir, "gone", "out"), line); err == nil {
+		t.Error("a directory that is not there is no place for a file")
+	}
+}
